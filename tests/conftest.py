@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests: reference vectors and real photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Every test runs on one thread: small tensors gain nothing from more, and runners often have few cores.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], dict[str, NDArray[Any]]]:
+    """Reader of reference vectors: ``golden("miou")["gt"]``.
+
+    They lie in the directory named by WEAKSEG_GOLDEN, by default tests/golden.
+    """
+    folder = Path(os.environ.get("WEAKSEG_GOLDEN", ROOT / "tests" / "golden"))
+
+    def read(name: str) -> dict[str, NDArray[Any]]:
+        path = folder / f"{name}.npz"
+        if not path.is_file():
+            pytest.fail(f"no golden vector {path}; WEAKSEG_GOLDEN must name a folder that holds it")
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def animals() -> Path:
+    """The folder of real photos: 749 + 200 of PASCAL VOC 2012, six classes, tags in tags.csv."""
+    folder = Path(os.environ.get("WEAKSEG_ANIMALS", ROOT.parent / "shared" / "data" / "voc-animals"))
+    if not (folder / "JPEGImages").is_dir():
+        pytest.skip(f"no photos at {folder}; WEAKSEG_ANIMALS may name the voc-animals folder")
+    return folder
