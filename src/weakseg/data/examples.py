@@ -1,0 +1,89 @@
+"""Training examples: a photo, augmented, with what a network learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tensor
+from weakseg.ops.seeds import affinity_labels
+
+ReadLabels = Callable[[Sample], Array]
+ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor]]
+
+
+class TaggedExamples:
+    """(image (3, crop, crop), tags (C,)): for the classification network."""
+
+    def __init__(self, images: ImageSet, augmentation: Augmentation, mean: RGB, std: RGB) -> None:
+        """Draw from ``images``."""
+        self._images = images
+        self._transform = build_transform(augmentation, mean, std)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def example(self, index: int) -> tuple[Tensor, Tensor]:
+        """One augmented photo and its multi-hot tags."""
+        sample = self._images.samples[index]
+        image = self._transform(to_tensor(sample.read_image()))
+        return torch.Tensor(image), torch.from_numpy(self._images.classes.multi_hot(sample.tags))
+
+
+class LabelledExamples:
+    """(image (3, crop, crop), labels (crop, crop) int64): for the segmentation network."""
+
+    def __init__(
+        self, images: ImageSet, read_labels: ReadLabels, augmentation: Augmentation, mean: RGB, std: RGB
+    ) -> None:
+        """Draw from ``images``; ``read_labels`` gives labels 0..C, 255 (H, W) of a sample."""
+        self._images, self._read_labels = images, read_labels
+        self._transform = build_transform(augmentation, mean, std, mask_fill=255)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def example(self, index: int) -> tuple[Tensor, Tensor]:
+        """One augmented photo and its mask; outside the photo the mask is 255."""
+        sample = self._images.samples[index]
+        mask = tv_tensors.Mask(torch.from_numpy(np.ascontiguousarray(self._read_labels(sample))))
+        image, labels = self._transform(to_tensor(sample.read_image()), mask)
+        return torch.Tensor(image), labels.as_subclass(Tensor).long()
+
+
+class AffinityExamples:
+    """(image (3, crop, crop), labels (crop/stride, crop/stride) int64): for the affinity network (SPEC 2)."""
+
+    def __init__(
+        self, images: ImageSet, read_seeds: ReadSeeds, augmentation: Augmentation, mean: RGB, std: RGB, *, stride: int
+    ) -> None:
+        """Draw from ``images``.
+
+        Args:
+            images: photos.
+            read_seeds: a sample's scores (K+1, H, W) at low and at high alpha, background first.
+            augmentation: joint; its crop must be a multiple of ``stride``.
+            mean: of the network's input.
+            std: of the network's input.
+            stride: of the affinity map.
+        """
+        self._images, self._read_seeds, self._stride = images, read_seeds, stride
+        self._transform = build_transform(augmentation, mean, std, mask_fill=0)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def example(self, index: int) -> tuple[Tensor, Tensor]:
+        """One augmented photo and its affinity label: 0 background, k the k-th present class, 255 unknown."""
+        sample = self._images.samples[index]
+        low, high = self._read_seeds(sample)
+        image, low, high = self._transform(
+            to_tensor(sample.read_image()), tv_tensors.Mask(low), tv_tensors.Mask(high)
+        )
+        low, high = (scores.as_subclass(Tensor) for scores in (low, high))
+        return torch.Tensor(image), affinity_labels(low, high, self._stride).long()

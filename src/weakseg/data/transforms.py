@@ -1,0 +1,127 @@
+"""Joint augmentation of an image and the maps that belong to it (SPEC 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+RGB = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training photo.
+
+    Attributes:
+        crop: side of the square crop in pixels.
+        long_side: range of the longer side after resizing, drawn uniformly; None keeps it.
+        scale: range of a factor on both sides instead; None keeps them.
+        flip: probability of a horizontal flip.
+        jitter: ColorJitter's brightness, contrast, saturation and hue; None for none.
+        pad: what surrounds a photo smaller than the crop: "mean" (0 after normalising) or "black"
+            (0 before normalising, as AffinityNet's training does; SPEC 0.3).
+    """
+
+    crop: int
+    long_side: tuple[int, int] | None = None
+    scale: tuple[float, float] | None = None
+    flip: float = 0.5
+    jitter: tuple[float, float, float, float] | None = None
+    pad: str = "mean"
+
+
+class RandomLongSide(v2.Transform):  # type: ignore[misc]
+    """Resize so that the longer side is a uniform integer of a range; images bicubic, masks nearest."""
+
+    def __init__(self, low: int, high: int) -> None:
+        """Draw from ``low`` to ``high`` pixels, both included."""
+        super().__init__()
+        self.low, self.high = low, high
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the side."""
+        return {"side": int(torch.randint(self.low, self.high + 1, ()))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resize one input."""
+        return self._call_kernel(
+            v2.functional.resize, inpt, size=None, max_size=params["side"], interpolation=v2.InterpolationMode.BICUBIC
+        )
+
+
+class RandomFactor(v2.Transform):  # type: ignore[misc]
+    """Resize both sides by one uniform factor; images bicubic, masks nearest."""
+
+    def __init__(self, low: float, high: float) -> None:
+        """Draw from ``low`` to ``high``."""
+        super().__init__()
+        self.low, self.high = low, high
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the factor and apply it to the inputs' common size."""
+        height, width = v2.functional.get_size(flat_inputs[0])
+        factor = float(torch.empty(()).uniform_(self.low, self.high))
+        return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Resize one input."""
+        return self._call_kernel(
+            v2.functional.resize, inpt, size=params["size"], interpolation=v2.InterpolationMode.BICUBIC
+        )
+
+
+def random_crop(side: int, *, mask_fill: float) -> v2.RandomCrop:
+    """A uniformly placed window; a smaller image lands at a uniformly drawn place of the window (SPEC 1.4)."""
+    fill = {tv_tensors.Image: 0, tv_tensors.Mask: mask_fill}
+    return v2.RandomCrop(side, pad_if_needed=True, fill=fill)
+
+
+def build_transform(
+    augmentation: Augmentation, mean: RGB, std: RGB, *, mask_fill: float = 255
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Compose an augmentation with normalisation.
+
+    Args:
+        augmentation: what to draw; draws come from torch's global generator.
+        mean: of the network's input, RGB in [0, 1].
+        std: likewise.
+        mask_fill: value of the maps outside the photo (255 for labels, 0 for scores).
+
+    Returns:
+        A function of an image tensor uint8 (3, H, W) (and any number of tv_tensors.Mask) to the same with
+        the image as normalised float32 (3, crop, crop).
+    """
+    steps: list[Any] = [v2.ToImage()]
+    if augmentation.long_side is not None:
+        steps.append(RandomLongSide(*augmentation.long_side))
+    if augmentation.scale is not None:
+        steps.append(RandomFactor(*augmentation.scale))
+    if augmentation.flip:
+        steps.append(v2.RandomHorizontalFlip(augmentation.flip))
+    if augmentation.jitter is not None:
+        brightness, contrast, saturation, hue = augmentation.jitter
+        steps.append(v2.ColorJitter(brightness, contrast, saturation, hue))
+    crop = random_crop(augmentation.crop, mask_fill=mask_fill)
+    to_float = v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True)
+    normalize = v2.Normalize(list(mean), list(std))
+    steps += [crop, to_float, normalize] if augmentation.pad == "black" else [to_float, normalize, crop]
+    return v2.Compose(steps)  # type: ignore[no-any-return]
+
+
+def to_tensor(image: NDArray[np.uint8]) -> tv_tensors.Image:
+    """uint8 (H, W, 3) to an image tensor (3, H, W)."""
+    return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1))
+
+
+def normalized(image: NDArray[np.uint8], mean: RGB, std: RGB) -> Tensor:
+    """uint8 (H, W, 3) to a normalised float32 tensor (3, H, W), for inference."""
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float().div_(255)
+    return tensor.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))

@@ -1,0 +1,1 @@
+"""One training loop and one inference loop for all networks."""

@@ -1,0 +1,45 @@
+"""Weights and training states on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from weakseg.errors import WeaksegError
+from weakseg.files import replacing
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write a network's state as safetensors, in one step."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(state, temporary)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Read a network's state. Raises WeaksegError if the file is missing, broken or of another network."""
+    try:
+        state: dict[str, Tensor] = load_file(path)
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeaksegError(f"{path}: cannot load the weights ({reason}); redo the stage that wrote them") from error
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state (tensors, numbers, lists and dicts only), in one step."""
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a training state without running code from it; None if there is none."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

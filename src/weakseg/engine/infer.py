@@ -1,0 +1,57 @@
+"""The inference loop: one item at a time, skipping what is already on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from weakseg.engine.progress import bar
+
+Item = TypeVar("Item")
+Loaded = TypeVar("Loaded")
+
+
+class _Loading(Dataset[tuple[int, Loaded]]):
+    def __init__(self, items: Sequence[Item], load: Callable[[Item], Loaded]) -> None:
+        self._items, self._load = items, load
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> tuple[int, Loaded]:
+        return index, self._load(self._items[index])  # type: ignore[arg-type]
+
+
+def process(
+    items: Sequence[Item],
+    load: Callable[[Item], Loaded],
+    work: Callable[[Item, Loaded], None],
+    output: Callable[[Item], Path],
+    *,
+    title: str,
+    workers: int = 0,
+) -> int:
+    """Run ``work`` on every item whose ``output`` file does not exist yet.
+
+    Args:
+        items: what to process.
+        load: reads an item's inputs (in ``workers`` other processes if not 0).
+        work: computes the result and writes it to ``output(item)`` in one step.
+        output: the file whose presence says that an item is done.
+        title: of the progress bar.
+        workers: loading processes.
+
+    Returns:
+        How many items were processed now.
+    """
+    todo = [item for item in items if not output(item).exists()]
+    loader = DataLoader(_Loading(todo, load), batch_size=None, num_workers=workers)
+    with torch.inference_mode(), bar(title, len(items), done=len(items) - len(todo)) as running:
+        for index, loaded in loader:
+            work(todo[index], loaded)
+            running.advance()
+    return len(todo)

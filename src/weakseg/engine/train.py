@@ -1,0 +1,237 @@
+"""The training loop: one for every network, resumable at any step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from weakseg.engine.checkpoint import load_state, save_state, save_weights
+from weakseg.engine.log import MetricsLog
+from weakseg.engine.optim import build_sgd, param_groups, set_lr
+from weakseg.engine.progress import bar
+from weakseg.engine.seeding import derive_seed
+from weakseg.errors import WeaksegError
+
+LOG_STEPS = 10
+
+Batch = tuple[Tensor, ...]
+Place = tuple[int, int]
+"""(epoch, index in the data set): enough to seed one example's augmentation."""
+
+
+class Trainable(Protocol):
+    """What the loop asks of a network."""
+
+    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+        """Scalar loss terms of a batch; their sum is minimised."""
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Parameters that do not come from pretraining."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: images a step, over all devices; an incomplete last batch of an epoch is dropped.
+        lr: initial rate of pretrained parameters.
+        new_lr_factor: times ``lr`` for new parameters.
+        weight_decay: L2 penalty.
+        momentum: of SGD.
+        power: of the polynomial decay.
+        clip: largest gradient norm, None for no clipping.
+        double_bias: biases of convolutions at twice the rate and without decay (AffinityNet).
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    new_lr_factor: float = 10.0
+    weight_decay: float = 5e-4
+    momentum: float = 0.0
+    power: float = 0.9
+    clip: float | None = None
+    double_bias: bool = False
+
+
+class StepSampler(Sampler[list[Place]]):
+    """Batches from step ``start`` on; the order of an epoch is a function of (seed, epoch)."""
+
+    def __init__(self, length: int, schedule: Schedule, seed: int, *, start: int = 0, rank: int = 0, world: int = 1):
+        """Plan ``schedule`` over a data set of ``length``; each of ``world`` processes takes its share of a batch."""
+        self._length, self._seed, self._start, self._rank, self._world = length, seed, start, rank, world
+        self._batch = min(schedule.batch_size, length)
+        self.steps_per_epoch = length // self._batch
+        self.total = self.steps_per_epoch * schedule.epochs
+
+    def __len__(self) -> int:
+        return self.total - self._start
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        for epoch in range(self._start // self.steps_per_epoch, self.total // self.steps_per_epoch):
+            generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
+            order = torch.randperm(self._length, generator=generator).tolist()
+            first = max(0, self._start - epoch * self.steps_per_epoch)
+            for step in range(first, self.steps_per_epoch):
+                batch = order[step * self._batch : (step + 1) * self._batch]
+                yield [(epoch, index) for index in batch[self._rank :: self._world]]
+
+
+class Seeded(Dataset[Batch]):
+    """A training set asked by place: ``examples.example(index)`` runs under a seed of (seed, epoch, index)."""
+
+    def __init__(self, examples: ExampleSource, seed: int) -> None:
+        """Wrap ``examples``."""
+        self._examples, self._seed = examples, seed
+
+    def __getitem__(self, place: Place) -> Batch:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self._seed, "example", *place))
+            return self._examples.example(place[1])
+
+
+class ExampleSource(Protocol):
+    """Training examples; random augmentation draws from torch's global generator."""
+
+    def __len__(self) -> int:
+        """Number of examples."""
+
+    def example(self, index: int) -> Batch:
+        """One augmented example, the tensors in the order that ``losses`` takes them."""
+
+
+def fit(
+    model: nn.Module,
+    examples: ExampleSource,
+    schedule: Schedule,
+    folder: Path,
+    *,
+    fabric: Fabric,
+    seed: int,
+    title: str,
+    log: MetricsLog,
+    workers: int = 0,
+    checkpoint_seconds: float = 30.0,
+) -> dict[str, Any]:
+    """Train ``model`` (a Trainable) and write ``folder/weights.safetensors``.
+
+    A training state is kept in ``folder/state.pt`` and used when the same call is made again after an
+    interruption; on the CPU the result is the same to the byte.
+
+    Returns:
+        steps and the mean loss terms of the last ``LOG_STEPS`` steps.
+
+    Raises:
+        WeaksegError: if the set is empty or the loss stops being finite.
+    """
+    if not len(examples):
+        raise WeaksegError(f"{title}: no training images; check the split with `weakseg data`")
+    trainable: Trainable = model  # type: ignore[assignment]
+    groups = param_groups(
+        model,
+        trainable.new_parameters(),
+        lr=schedule.lr,
+        new_lr_factor=schedule.new_lr_factor,
+        weight_decay=schedule.weight_decay,
+        double_bias=schedule.double_bias,
+    )
+    optimizer = build_sgd(groups, momentum=schedule.momentum)
+    state_path = folder / "state.pt"
+    start = _restore(state_path, model, optimizer)
+    log.rewind(title, start)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    wrapped, wrapped_optimizer = fabric.setup(model, optimizer)
+    wrapped.mark_forward_method("losses")
+    sampler = StepSampler(
+        len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size
+    )
+    loader = DataLoader(Seeded(examples, seed), batch_sampler=sampler, num_workers=workers, pin_memory=workers > 0)
+    window = Window()
+    saved = time.monotonic()
+    with bar(title, sampler.total * schedule.batch_size, done=start * schedule.batch_size) as running:
+        for step, batch in enumerate(loader, start=start):
+            set_lr(optimizer, step, sampler.total, schedule.power)
+            torch.manual_seed(derive_seed(seed, "step", step))
+            wrapped.train()
+            terms = wrapped.losses(*(_to_device(tensor, fabric) for tensor in batch))
+            total = sum(terms.values())
+            wrapped_optimizer.zero_grad()
+            fabric.backward(total)
+            if schedule.clip is not None:
+                fabric.clip_gradients(wrapped, wrapped_optimizer, max_norm=schedule.clip)
+            wrapped_optimizer.step()
+            window.add(terms, len(batch[0]) * fabric.world_size)
+            running.note(f"loss {window.loss:.3f}")
+            running.advance(schedule.batch_size)
+            if (step + 1) % LOG_STEPS == 0 or step + 1 == sampler.total:
+                rate = optimizer.param_groups[0]["lr"]
+                log.write(title, step + 1, epoch=step // sampler.steps_per_epoch, lr=rate, **window.close(title))
+            if time.monotonic() - saved > checkpoint_seconds and fabric.is_global_zero:
+                _save(state_path, model, optimizer, step + 1)
+                saved = time.monotonic()
+    if fabric.is_global_zero:
+        save_weights(folder / "weights.safetensors", model)
+        state_path.unlink(missing_ok=True)
+    return {"steps": sampler.total, "losses": window.last}
+
+
+class Window:
+    """Mean loss terms and speed since the last log line."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.last: dict[str, float] = {}
+        self.loss = float("nan")
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps = self._images = 0
+        self._start = time.monotonic()
+
+    def add(self, terms: dict[str, Tensor], images: int) -> None:
+        """Count one step."""
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self.loss = sum(values.values())
+        self._steps += 1
+        self._images += images
+
+    def close(self, title: str) -> dict[str, Any]:
+        """The figures of a log line; then begin a new window."""
+        self.last = {name: value / self._steps for name, value in self._sums.items()}
+        loss = sum(self.last.values())
+        speed = self._images / max(time.monotonic() - self._start, 1e-9)
+        self._reset()
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise WeaksegError(f"{title}: the loss is {loss}; lower {title}.lr or set {title}.clip")
+        return {"loss": loss, "terms": self.last, "images_per_second": speed}
+
+
+def _to_device(tensor: Tensor, fabric: Fabric) -> Tensor:
+    layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+    return tensor.to(fabric.device, memory_format=layout, non_blocking=True)
+
+
+def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    save_state(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
+
+
+def _restore(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    state = load_state(path)
+    if state is None:
+        return 0
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
