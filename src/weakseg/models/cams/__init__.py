@@ -1,1 +1,33 @@
+"""CAM methods: one file each, built by name."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weakseg.errors import one_of
+from weakseg.models.backbones import Backbone
+from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.plain import PlainCam
+
+CAM_METHODS: dict[str, Callable[..., CamMethod]] = {"cam": PlainCam}
+
+
+def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -> CamMethod:
+    """Build a CAM method by name.
+
+    Args:
+        method: a key of ``CAM_METHODS``.
+        backbone: see `weakseg.models.backbones.build_backbone`.
+        n_classes: number of foreground classes.
+        options: keyword arguments of the method's class.
+
+    Raises:
+        WeaksegError: no such method.
+    """
+    if method not in CAM_METHODS:
+        raise one_of("CAM method", method, CAM_METHODS)
+    return CAM_METHODS[method](backbone, n_classes, **options)
+
+
+__all__ = ["CAM_METHODS", "CamMethod", "PlainCam", "build_cam"]

@@ -1,0 +1,45 @@
+"""Plain class activation maps (Zhou et al. 2016), as AffinityNet and IRNet train and read them (SPEC 2 and 3)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from weakseg.models.backbones import Backbone
+from weakseg.models.cams.base import CamMethod
+
+
+class PlainCam(CamMethod):
+    """Global average pooling and a linear classifier without bias.
+
+    Args:
+        backbone: only its coarsest level is used.
+        n_classes: C.
+        dropout: probability of dropping a feature channel in training; AffinityNet 0.5, IRNet 0.
+        frozen_levels: how many of the finest levels are not trained; IRNet 3 on a ResNet (up to layer2).
+
+    Raises:
+        WeaksegError: ``frozen_levels`` is more than the backbone has.
+    """
+
+    def __init__(self, backbone: Backbone, n_classes: int, *, dropout: float = 0.5, frozen_levels: int = 0) -> None:
+        super().__init__(backbone)
+        backbone.freeze_levels(frozen_levels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.classifier = nn.Conv2d(backbone.channels[-1], n_classes, 1, bias=False)
+        nn.init.xavier_uniform_(self.classifier.weight)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) -> one logit per tag (N, C)."""
+        features = self.dropout(self.backbone(images)[-1])
+        logits: Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1))
+        return logits.flatten(1)
+
+    def losses(self, images: Tensor, tags: Tensor) -> dict[str, Tensor]:
+        """The multilabel soft-margin loss of the tags, as "classification"; see `CamMethod.losses`."""
+        return {"classification": F.multilabel_soft_margin_loss(self.logits(images), tags)}
+
+    def scale_maps(self, views: Tensor, tags: Tensor) -> Tensor:
+        """Positive evidence, that of the mirrored view flipped back and added; see `CamMethod.scale_maps`."""
+        maps: Tensor = F.relu(self.classifier(self.backbone(views)[-1]))
+        return maps[0] + maps[1].flip(-1) if len(maps) == 2 else maps[0]

