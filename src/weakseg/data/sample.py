@@ -1,10 +1,11 @@
-"""The nouns of a data set: classes, samples and sets of samples."""
+"""The nouns of a data set: classes, samples, sets of samples, and the source they come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,4 +108,61 @@ class ImageSet:
 
     def without_masks(self) -> ImageSet:
         """The set as training and refinement may see it."""
-        return ImageSet(self.classes, [replace(sample, mask=None) for sample in self.samples])
+        return ImageSet(self.classes, _Maskless(self.samples))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as one string opens it.
+
+    Attributes:
+        spec: that string, such as "voc:PATH".
+        classes: its foreground classes.
+        splits: samples per split; may be lazy sequences, and empty.
+        problems: one line per file that is missing or broken and so left out.
+        warnings: one line per thing that the user should know.
+        empty: for splits without samples, why.
+    """
+
+    spec: str
+    classes: Classes
+    splits: Mapping[str, Sequence[Sample]]
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    empty: Mapping[str, str] = field(default_factory=dict)
+
+    def image_set(self, split: str, masks: bool = False) -> ImageSet:
+        """One split; without masks unless they are asked for.
+
+        Raises:
+            WeaksegError: no such split, or one without samples.
+        """
+        if split not in self.splits:
+            raise one_of(f"split of {self.spec}", split, self.splits)
+        images = ImageSet(self.classes, self.splits[split])
+        if not len(images):
+            others = ", ".join(f"{name} ({len(samples)})" for name, samples in self.splits.items() if len(samples))
+            reason = self.empty.get(split, "it lists no image")
+            raise WeaksegError(
+                f"{self.spec}: split {split!r} is empty: {reason}; splits with images: {others or 'none'}"
+            )
+        return images if masks else images.without_masks()
+
+
+class _Maskless(Sequence[Sample]):
+    """A view of samples that hides their masks and keeps lazy sequences lazy."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(index, slice):
+            return _Maskless(self._samples[index])
+        return replace(self._samples[index], mask=None)

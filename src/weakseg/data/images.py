@@ -1,0 +1,179 @@
+"""Pictures and masks on disk: read any mode, write atomically, draw overlays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from weakseg.errors import WeaksegError
+from weakseg.files import replacing
+
+Array = NDArray[np.uint8]
+Palette = Sequence[tuple[int, int, int]]
+Result = TypeVar("Result")
+
+IGNORE = 255
+# Raster formats only: PIL would also hand PostScript files to an external interpreter.
+_FORMATS = ("JPEG", "PNG", "MPO", "BMP", "GIF", "TIFF", "PPM", "WEBP")
+
+
+def read_image(path: Path) -> Array:
+    """Read a picture of any mode as uint8 RGB (H, W, 3), turned upright by its EXIF tag.
+
+    Transparent parts become white. 16-bit grey is scaled by its full range; 32-bit integers and
+    floats beyond 0..65535 and 0..1 are stretched from their minimum to their maximum.
+
+    Raises:
+        WeaksegError: the file is missing, truncated, or no picture.
+    """
+    return _decode(path, lambda image: np.array(_to_rgb(_upright(image))))
+
+
+def read_mask(path: Path) -> Array:
+    """Read a mask as uint8 (H, W): palette index or grey value, 255 meaning ignore.
+
+    Raises:
+        WeaksegError: the file is missing or broken, a colour picture, a JPEG, or holds
+            values over 255.
+    """
+    return _decode(path, _mask_values)
+
+
+def write_mask(path: Path, values: Array, palette: Palette) -> None:
+    """Write mask values, uint8 (H, W), as a palette PNG with 256 RGB triples; atomic."""
+    image = Image.fromarray(values)
+    image.putpalette([channel for colour in palette for channel in colour])
+    _save(path, image)
+
+
+def write_gray(path: Path, values: Array) -> None:
+    """Write uint8 (H, W), such as a confidence of 0..255, as a grey PNG; atomic."""
+    _save(path, Image.fromarray(values))
+
+
+def write_image(path: Path, image: Array) -> None:
+    """Write uint8 RGB (H, W, 3) as PNG, or as JPEG where the suffix says so; atomic."""
+    _save(path, Image.fromarray(image))
+
+
+@lru_cache(maxsize=1)
+def voc_palette() -> tuple[tuple[int, int, int], ...]:
+    """The 256 RGB colours of PASCAL VOC: bits 0, 1, 2 of the value, three by three, fill R, G, B.
+
+    Source: VOCdevkit, VOClabelcolormap.
+
+    Example:
+        >>> voc_palette()[8], voc_palette()[255]
+        ((64, 0, 0), (224, 224, 192))
+    """
+
+    def channel(value: int, bit: int) -> int:
+        return sum(((value >> (3 * step + bit)) & 1) << (7 - step) for step in range(8))
+
+    return tuple((channel(value, 0), channel(value, 1), channel(value, 2)) for value in range(256))
+
+
+def overlay(image: Array, mask: Array, palette: Palette, alpha: float = 0.5) -> Array:
+    """Draw a mask over its picture.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        mask: uint8 (H, W) mask values; 0 stays untouched, 255 is washed white.
+        palette: RGB triples, indexed by mask value.
+        alpha: share of the mask's colour, 0..1.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+
+    Raises:
+        WeaksegError: picture and mask differ in size.
+    """
+    if image.shape[:2] != mask.shape:
+        raise WeaksegError(f"cannot overlay a mask of {size_text(mask)} on a picture of {size_text(image)}")
+    colours = np.zeros((256, 3), dtype=np.float32)
+    colours[: len(palette)] = palette
+    colours[IGNORE] = 255
+    share = np.where(mask > 0, np.float32(alpha), np.float32(0))[..., None]
+    blended: Array = np.rint(image * (1 - share) + colours[mask] * share).astype(np.uint8)
+    return blended
+
+
+def size_text(array: Array) -> str:
+    """Size of a picture as people write it: width x height."""
+    return f"{array.shape[1]}x{array.shape[0]}"
+
+
+def _decode(path: Path, convert: Callable[[ImageFile.ImageFile], Result]) -> Result:
+    """Open a file and convert it; every way it can fail becomes one line that names it."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return convert(image)
+    except WeaksegError as error:
+        raise WeaksegError(f"{path}: {error}") from None
+    except UnidentifiedImageError:
+        reason = "no picture in a known format" if path.stat().st_size else "empty file"
+        raise WeaksegError(f"{path}: {reason}") from None
+    except Exception as error:  # on broken files the decoders raise nearly anything
+        reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
+        raise WeaksegError(f"{path}: cannot be read ({reason})") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; damaged EXIF data counts as none."""
+    image.load()
+    with suppress(Exception):  # the pixels are sound, only the tags beside them may not be
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode to RGB."""
+    if image.mode.startswith("I;16"):
+        return _gray(np.asarray(image), 65535)
+    if image.mode in ("I", "F"):
+        return _gray(np.asarray(image), 65535 if image.mode == "I" else 1)
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        pixels = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), pixels).convert("RGB")
+    return image.convert("RGB")
+
+
+def _gray(values: NDArray[np.generic], full: int) -> Image.Image:
+    """Scale 0..full to 0..255; where values lie outside, the range that they span."""
+    grey = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
+    low, high = (0.0, float(full)) if grey.min() >= 0 and grey.max() <= full else (grey.min(), grey.max())
+    return Image.fromarray(np.rint((grey - low) * (255 / (high - low))).astype(np.uint8)).convert("RGB")
+
+
+def _mask_values(image: ImageFile.ImageFile) -> Array:
+    """Pixel values of a mask as its file spells them. Raises WeaksegError without the path."""
+    if image.format in ("JPEG", "MPO"):
+        raise WeaksegError("a JPEG cannot hold a mask (its values change); save it as palette or grey PNG")
+    if image.mode not in ("1", "L", "P", "I", "I;16", "I;16B"):
+        raise WeaksegError(f"a mask holds one value per pixel, this is a {image.mode} picture; use palette or grey PNG")
+    step = _gray_step(image)
+    values = np.asarray(image)
+    if values.max() > IGNORE or values.min() < 0:
+        raise WeaksegError(f"mask values go from 0 to 255, here from {values.min()} to {values.max()}")
+    return values.astype(np.uint8) // np.uint8(step)
+
+
+def _gray_step(image: ImageFile.ImageFile) -> int:
+    """What PIL multiplies 2 and 4-bit grey values by on loading; known only before it loads."""
+    arguments = image.tile[0].args if image.tile else ""
+    raw_mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return {"L;2": 85, "L;4": 17}.get(str(raw_mode), 1)
+
+
+def _save(path: Path, image: Image.Image) -> None:
+    """Save atomically, in the format of the suffix: JPEG or PNG."""
+    options = {"format": "JPEG", "quality": 90} if path.suffix.lower() in (".jpg", ".jpeg") else {"format": "PNG"}
+    with replacing(path) as temporary:
+        image.save(temporary, **options)
