@@ -84,56 +84,49 @@ class Summary:
     """What a source holds.
 
     Attributes:
-        spec: the source.
         images: number of different images.
-        images_per_split: number of images per split.
-        tags_per_split: per split, number of images per class.
-        mean_tags: mean number of tags of the different images.
-        untagged: number of images without a tag (background only).
+        split_images: number of images per split.
+        split_tags: per split, number of images per class.
+        mean_tags: per split, mean number of tags of an image; 0 for an empty split.
         problems: one line per missing or broken file.
         warnings: one line per thing that the user should know.
     """
 
-    spec: str
     images: int
-    images_per_split: dict[str, int]
-    tags_per_split: dict[str, dict[str, int]]
-    mean_tags: float
-    untagged: int
+    split_images: dict[str, int]
+    split_tags: dict[str, dict[str, int]]
+    mean_tags: dict[str, float]
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-def summary(source: Source, *, decode: bool = False, progress: Progress | None = None) -> Summary:
-    """Count images and tags; composed pictures are not made.
+def summary(source: Source, *, decode: bool = True, progress: Progress | None = None) -> Summary:
+    """Count images and tags and name the broken files; composed pictures are not made.
 
     Args:
         source: the source.
-        decode: also decode every image and mask and name the broken ones.
-        progress: for ``decode``, called with the number of images just done.
+        decode: decode every image and mask, each once.
+        progress: called with the number of samples just done; they add up to those of all splits.
     """
-    tags: dict[str, dict[str, int]] = {}
-    seen: dict[str, int] = {}
-    files: list[Sample] = []
+    split_tags: dict[str, dict[str, int]] = {}
+    mean_tags: dict[str, float] = {}
+    problems = list(source.problems)
+    seen: set[str] = set()
     for split, samples in source.splits.items():
         counts: Counter[str] = Counter()
+        fresh: list[Sample] = []
         for sample in samples:
             counts.update(sample.tags)
             if decode and isinstance(sample.image, Path) and sample.id not in seen:
-                files.append(sample)
-            seen[sample.id] = len(sample.tags)
-        tags[split] = {name: counts[name] for name in source.classes.names}
-    broken = inspect(files, masks=True, progress=progress)[1] if files else []
-    return Summary(
-        spec=source.spec,
-        images=len(seen),
-        images_per_split={split: len(samples) for split, samples in source.splits.items()},
-        tags_per_split=tags,
-        mean_tags=sum(seen.values()) / len(seen) if seen else 0.0,
-        untagged=sum(number == 0 for number in seen.values()),
-        problems=(*source.problems, *broken),
-        warnings=source.warnings,
-    )
+                fresh.append(sample)
+            seen.add(sample.id)
+        split_tags[split] = {name: counts[name] for name in source.classes.names}
+        mean_tags[split] = counts.total() / max(len(samples), 1)
+        if progress:
+            progress(len(samples) - len(fresh))
+        problems += inspect(fresh, masks=True, progress=progress)[1]
+    sizes = {split: len(samples) for split, samples in source.splits.items()}
+    return Summary(len(seen), sizes, split_tags, mean_tags, tuple(problems), source.warnings)
 
 
 def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
