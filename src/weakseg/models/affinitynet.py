@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from weakseg.errors import WeaksegError
+from weakseg.models.backbones import Backbone
 from weakseg.ops.maps import strided_size
-
-if TYPE_CHECKING:
-    from weakseg.models.backbones import Backbone
 
 
 class AffinityHead(nn.Module):

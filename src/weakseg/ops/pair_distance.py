@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from weakseg.ops.pairs import Border, pair_offsets, pair_windows
 
@@ -36,12 +37,14 @@ class _PairDistance(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, radius: int, border: Border) -> Tensor:
         ctx.save_for_backward(features)
         ctx.pairs = radius, border
-        return distances(features, radius, border) if features.is_cuda else _distances_cpu(features, radius, border)
+        forward = _distances_cpu if features.device.type == "cpu" else distances
+        return forward(features, radius, border)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (features,) = ctx.saved_tensors
-        backward = distances_backward if features.is_cuda else _distances_backward_cpu
+        backward = _distances_backward_cpu if features.device.type == "cpu" else distances_backward
         return backward(features, gradients[0], *ctx.pairs), None, None
 
 

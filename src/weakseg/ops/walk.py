@@ -40,7 +40,7 @@ def random_walk(scores: Tensor, stencil: Tensor, *, radius: int, beta: float, lo
     """
     if scores.dim() == 3:
         return random_walk(scores[None], stencil[None], radius=radius, beta=beta, log2_steps=log2_steps)[0]
-    if scores.dim() != 4 or stencil.dim() != 4 or scores[:, 0].shape != stencil[:, 0].shape:
+    if scores.dim() != 4 or stencil.dim() != 4 or _grid(scores) != _grid(stencil):
         raise ValueError(f"scores {tuple(scores.shape)} and affinities {tuple(stencil.shape)} are of different maps")
     if log2_steps < 0:
         raise ValueError(f"log2_steps is at least 0, got {log2_steps}")
@@ -152,6 +152,10 @@ def require_finite(values: Tensor, name: str) -> None:
     bad = int((~torch.isfinite(values)).sum())
     if bad:
         raise ValueError(f"{bad} of {values.numel()} {name} are NaN or infinite")
+
+
+def _grid(maps: Tensor) -> tuple[int, ...]:
+    return maps.shape[0], *maps.shape[2:]
 
 
 def _csr(starts: Tensor, columns: Tensor, values: Tensor, size: int) -> Tensor:
