@@ -11,6 +11,7 @@ import warnings
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from weakseg.ops.pairs import pair_offsets, pair_windows
 
@@ -74,7 +75,7 @@ def transition_matrix(stencil: Tensor, radius: int, beta: float) -> Tensor:
     Raises:
         ValueError: NaN or infinite affinities, or a stencil of another radius.
     """
-    batch, _, height, width = stencil.shape
+    width = stencil.shape[-1]
     offsets = pair_offsets(radius)
     if stencil.shape[1] != len(offsets):
         raise ValueError(f"a stencil of radius {radius} has {len(offsets)} offsets, got {stencil.shape[1]}")
@@ -82,14 +83,15 @@ def transition_matrix(stencil: Tensor, radius: int, beta: float) -> Tensor:
     weights = neighbour_weights(stencil.double() ** beta, radius)
     # In double precision: an error of the row sums would be multiplied by the number of steps.
     weights = weights.div_(weights.sum(dim=-1, keepdim=True)).float()
-    steps = torch.tensor([dy * width + dx for dy, dx in offsets], device=stencil.device)
-    reach = torch.cat([-steps.flip(0), steps.new_zeros(1), steps])
-    pixels = torch.arange(batch * height * width, device=stencil.device)
     exists = weights.flatten(0, 2) > 0
-    counts = torch.cat([reach.new_zeros(1), exists.sum(dim=1).cumsum(dim=0)])
-    columns = (pixels[:, None] + reach)[exists]
+    values = weights.flatten(0, 2)[exists]
     # 32-bit indices: the product is bound by memory, and MKL takes no others.
-    return _csr(counts.int(), columns.int(), weights.flatten(0, 2)[exists], len(pixels))
+    steps = torch.tensor([dy * width + dx for dy, dx in offsets], dtype=torch.int32, device=stencil.device)
+    reach = torch.cat([-steps.flip(0), steps.new_zeros(1), steps])
+    pixels = torch.arange(len(exists), dtype=torch.int32, device=stencil.device)
+    columns = (pixels[:, None] + reach)[exists]
+    starts = F.pad(exists.sum(dim=1).cumsum(dim=0), (1, 0)).int()
+    return _csr(starts, columns, values, len(pixels))
 
 
 def neighbour_weights(stencil: Tensor, radius: int) -> Tensor:
