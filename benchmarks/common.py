@@ -1,0 +1,164 @@
+"""What the benchmarks share: options, fair timing, peak memory, the machine's description, table and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+MB = 1 << 20
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Build a parser with the options of every benchmark: --device, --threads, --repeats, --out."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    options.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="CPU threads (default: 2)")
+    options.add_argument("--repeats", type=int, default=7, help="timed rounds; the median counts (default: 7)")
+    options.add_argument("--out", type=Path, default=None, help="JSON file (default: benchmarks/results/NAME.json)")
+    return options
+
+
+def median_times(
+    calls: Mapping[str, Callable[[], object]], *, repeats: int, device: str = "cpu"
+) -> dict[str, dict[str, float]]:
+    """Time several ways of one computation in turns, so that a busy moment of the machine hits all of them.
+
+    Args:
+        calls: name -> the computation. Each runs once untimed first (compilation, caches).
+        repeats: timed rounds; every round runs every call once.
+        device: where they run; a GPU is waited for before the clock is read.
+
+    Returns:
+        name -> {"median", "min", "max"} in seconds.
+    """
+    for call in calls.values():
+        call()
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            _wait(device)
+            start = time.perf_counter()
+            call()
+            _wait(device)
+            taken[name].append(time.perf_counter() - start)
+    return {name: {"median": statistics.median(t), "min": min(t), "max": max(t)} for name, t in taken.items()}
+
+
+def peak_memory(call: Callable[[], object], device: str = "cpu") -> float:
+    """Measure the memory that one call adds at its peak, in MB (2^20 bytes).
+
+    On a GPU the allocator counts; on the CPU the resident set is sampled every millisecond (Linux only, else NaN),
+    so what earlier calls left in the process' heap is not seen: measure before timing.
+    """
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        return (torch.cuda.max_memory_allocated(device) - before) / MB
+    if not Path("/proc/self/statm").exists():
+        return float("nan")
+    before = highest = _resident()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.001):
+            highest = max(highest, _resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        call()
+        highest = max(highest, _resident())
+    finally:
+        done.set()
+        watcher.join()
+    return (highest - before) / MB
+
+
+def machine(device: str, packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe what the numbers hold for: date, processor, device, threads and versions (no host name, no paths)."""
+    versions = {"python": platform.python_version()}
+    for package in ("weakseg", "torch", "numpy", *packages):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else "cpu",
+        "versions": versions,
+    }
+
+
+def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """Lay out rows (equal keys) as an aligned text table; floats get three significant digits."""
+    header = list(rows[0])
+    cells = [header, *([_cell(row[key]) for key in header] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return "\n".join([title, lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def write_json(
+    path: Path | None, name: str, rows: Sequence[Mapping[str, object]], *, settings: Mapping[str, object], **about: Any
+) -> Path:
+    """Write the rows with their settings and the machine to `path` or benchmarks/results/NAME.json; return the path.
+
+    Args:
+        path: the file, or None for the default.
+        name: the benchmark's name.
+        rows: what was measured.
+        settings: what was asked for (sizes, repeats ...).
+        about: the keyword arguments of `machine`.
+    """
+    path = path or Path(__file__).parent / "results" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "benchmark": name,
+        "machine": machine(**about),
+        "settings": dict(settings),
+        "rows": [dict(row) for row in rows],
+    }
+    path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _wait(device: str) -> None:
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
