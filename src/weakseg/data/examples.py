@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -11,10 +11,10 @@ from torchvision import tv_tensors
 
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tensor
-from weakseg.ops.seeds import affinity_labels
+from weakseg.ops.seeds import affinity_seeds
 
 ReadLabels = Callable[[Sample], Array]
-ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor]]
+ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor, Sequence[int]]]
 
 
 class TaggedExamples:
@@ -32,7 +32,7 @@ class TaggedExamples:
         """One augmented photo and its multi-hot tags."""
         sample = self._images.samples[index]
         image = self._transform(to_tensor(sample.read_image()))
-        return torch.Tensor(image), torch.from_numpy(self._images.classes.multi_hot(sample.tags))
+        return image.as_subclass(Tensor), torch.from_numpy(self._images.classes.multi_hot(sample.tags))
 
 
 class LabelledExamples:
@@ -53,7 +53,7 @@ class LabelledExamples:
         sample = self._images.samples[index]
         mask = tv_tensors.Mask(torch.from_numpy(np.ascontiguousarray(self._read_labels(sample))))
         image, labels = self._transform(to_tensor(sample.read_image()), mask)
-        return torch.Tensor(image), labels.as_subclass(Tensor).long()
+        return image.as_subclass(Tensor), labels.as_subclass(Tensor).long()
 
 
 class AffinityExamples:
@@ -66,7 +66,7 @@ class AffinityExamples:
 
         Args:
             images: photos.
-            read_seeds: a sample's scores (K+1, H, W) at low and at high alpha, background first.
+            read_seeds: a sample's scores (K+1, H, W) at low and at high alpha, background first, and the K labels.
             augmentation: joint; its crop must be a multiple of ``stride``.
             mean: of the network's input.
             std: of the network's input.
@@ -79,11 +79,11 @@ class AffinityExamples:
         return len(self._images)
 
     def example(self, index: int) -> tuple[Tensor, Tensor]:
-        """One augmented photo and its affinity label: 0 background, k the k-th present class, 255 unknown."""
+        """One augmented photo and its affinity labels: 0 background, c + 1 class c, 255 unknown."""
         sample = self._images.samples[index]
-        low, high = self._read_seeds(sample)
+        low, high, classes = self._read_seeds(sample)
         image, low, high = self._transform(
             to_tensor(sample.read_image()), tv_tensors.Mask(low), tv_tensors.Mask(high)
         )
         low, high = (scores.as_subclass(Tensor) for scores in (low, high))
-        return torch.Tensor(image), affinity_labels(low, high, self._stride).long()
+        return image.as_subclass(Tensor), affinity_seeds(low, high, classes, pool=self._stride).long()

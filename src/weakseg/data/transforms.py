@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -38,37 +39,17 @@ class Augmentation:
     pad: str = "mean"
 
 
-class RandomLongSide(v2.Transform):  # type: ignore[misc]
-    """Resize so that the longer side is a uniform integer of a range; images bicubic, masks nearest."""
+class RandomResize(v2.Transform, ABC):  # type: ignore[misc]
+    """Resize by a random rule; images bicubic, masks nearest."""
 
-    def __init__(self, low: int, high: int) -> None:
-        """Draw from ``low`` to ``high`` pixels, both included."""
-        super().__init__()
-        self.low, self.high = low, high
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the side."""
-        return {"side": int(torch.randint(self.low, self.high + 1, ()))}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Resize one input."""
-        return self._call_kernel(
-            v2.functional.resize, inpt, size=None, max_size=params["side"], interpolation=v2.InterpolationMode.BICUBIC
-        )
-
-
-class RandomFactor(v2.Transform):  # type: ignore[misc]
-    """Resize both sides by one uniform factor; images bicubic, masks nearest."""
-
-    def __init__(self, low: float, high: float) -> None:
-        """Draw from ``low`` to ``high``."""
-        super().__init__()
-        self.low, self.high = low, high
+    @abstractmethod
+    def draw(self, height: int, width: int) -> float:
+        """The factor of both sides."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the factor and apply it to the inputs' common size."""
+        """Draw the target size from the inputs' common size."""
         height, width = v2.functional.get_size(flat_inputs[0])
-        factor = float(torch.empty(()).uniform_(self.low, self.high))
+        factor = self.draw(height, width)
         return {"size": [max(1, round(height * factor)), max(1, round(width * factor))]}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
@@ -76,6 +57,32 @@ class RandomFactor(v2.Transform):  # type: ignore[misc]
         return self._call_kernel(
             v2.functional.resize, inpt, size=params["size"], interpolation=v2.InterpolationMode.BICUBIC
         )
+
+
+class RandomLongSide(RandomResize):
+    """The longer side becomes a uniform integer of a range."""
+
+    def __init__(self, low: int, high: int) -> None:
+        """Draw from ``low`` to ``high`` pixels, both included."""
+        super().__init__()
+        self.low, self.high = low, high
+
+    def draw(self, height: int, width: int) -> float:
+        """The factor that gives the drawn side."""
+        return int(torch.randint(self.low, self.high + 1, ())) / max(height, width)
+
+
+class RandomFactor(RandomResize):
+    """Both sides by one uniform factor."""
+
+    def __init__(self, low: float, high: float) -> None:
+        """Draw from ``low`` to ``high``."""
+        super().__init__()
+        self.low, self.high = low, high
+
+    def draw(self, height: int, width: int) -> float:
+        """The factor."""
+        return float(torch.empty(()).uniform_(self.low, self.high))
 
 
 def random_crop(side: int, *, mask_fill: float) -> v2.RandomCrop:
@@ -121,7 +128,3 @@ def to_tensor(image: NDArray[np.uint8]) -> tv_tensors.Image:
     return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1))
 
 
-def normalized(image: NDArray[np.uint8], mean: RGB, std: RGB) -> Tensor:
-    """uint8 (H, W, 3) to a normalised float32 tensor (3, H, W), for inference."""
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float().div_(255)
-    return tensor.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))

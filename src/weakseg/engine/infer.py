@@ -26,6 +26,10 @@ class _Loading(Dataset[tuple[int, Loaded]]):
         return index, self._load(self._items[index])  # type: ignore[arg-type]
 
 
+def _as_it_is(loaded: Loaded) -> Loaded:
+    return loaded
+
+
 def process(
     items: Sequence[Item],
     load: Callable[[Item], Loaded],
@@ -49,7 +53,7 @@ def process(
         How many items were processed now.
     """
     todo = [item for item in items if not output(item).exists()]
-    loader = DataLoader(_Loading(todo, load), batch_size=None, num_workers=workers)
+    loader = DataLoader(_Loading(todo, load), batch_size=None, num_workers=workers, collate_fn=_as_it_is)
     with torch.inference_mode(), bar(title, len(items), done=len(items) - len(todo)) as running:
         for index, loaded in loader:
             work(todo[index], loaded)

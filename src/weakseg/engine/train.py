@@ -215,7 +215,7 @@ class Window:
         speed = self._images / max(time.monotonic() - self._start, 1e-9)
         self._reset()
         if loss != loss or loss in (float("inf"), float("-inf")):
-            raise WeaksegError(f"{title}: the loss is {loss}; lower {title}.lr or set {title}.clip")
+            raise WeaksegError(f"{title}: the loss is {loss}; lower {title}.train.lr or set {title}.train.clip")
         return {"loss": loss, "terms": self.last, "images_per_second": speed}
 
 

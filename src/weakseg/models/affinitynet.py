@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import Backbone
+from weakseg.ops.affinity import affinity_loss, feature_affinity, pair_labels
 from weakseg.ops.maps import strided_size
 
 
@@ -61,6 +62,10 @@ class AffinityNet(nn.Module):
         stride: the feature map has ⌈H / stride⌉ x ⌈W / stride⌉ pixels, whatever the levels' own strides.
         widths: as in `AffinityHead`.
         group_norm: as in `AffinityHead`.
+        radius: of the pairs that it is trained on.
+
+    Attributes:
+        mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
 
     Raises:
         WeaksegError: a level that the backbone does not have, or not one width per level.
@@ -74,6 +79,7 @@ class AffinityNet(nn.Module):
         stride: int = 8,
         widths: Sequence[int] | None = None,
         group_norm: bool = False,
+        radius: int = 5,
     ) -> None:
         super().__init__()
         count = len(backbone.channels)
@@ -83,6 +89,8 @@ class AffinityNet(nn.Module):
         if widths is not None and len(widths) != len(chosen):
             raise WeaksegError(f"affinity widths {list(widths)}: give {len(chosen)}, one per level")
         self.backbone = backbone
+        self.mean, self.std = backbone.mean, backbone.std
+        self.radius = radius
         self.levels = tuple(chosen)
         self.stride = stride
         self.head = AffinityHead(
@@ -95,6 +103,21 @@ class AffinityNet(nn.Module):
         size = strided_size((images.shape[-2], images.shape[-1]), self.stride)
         features: Tensor = self.head([outputs[level] for level in self.levels], size)
         return features
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The three weighted terms of the affinity loss (SPEC 2 "Loss").
+
+        Args:
+            images: normalised, (N, 3, H, W).
+            labels: affinity labels (N, ⌈H / stride⌉, ⌈W / stride⌉), see `weakseg.ops.seeds.affinity_seeds`.
+        """
+        affinity = feature_affinity(self(images), self.radius, border="crop")
+        loss = affinity_loss(affinity, pair_labels(labels, self.radius, border="crop"))
+        return {
+            "background": loss.background / 4,
+            "foreground": loss.foreground / 4,
+            "different": loss.different / 2,
+        }
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters of the head: they learn from scratch, at ten times the backbone's rate."""

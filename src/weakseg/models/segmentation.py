@@ -50,6 +50,16 @@ class SegmentationNet(nn.Module):
         logits: Tensor = self.network(padded)
         return logits[..., :height, :width]
 
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The cross entropy of the pixels that are not 255; 0 where all are.
+
+        Args:
+            images: normalised, (N, 3, H, W).
+            labels: int64 (N, H, W), 0..n_labels - 1 or 255.
+        """
+        total = F.cross_entropy(self(images), labels, ignore_index=255, reduction="sum")
+        return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
+
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from the backbone."""
         known = set(self.backbone.parameters())

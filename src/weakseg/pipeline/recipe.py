@@ -147,7 +147,7 @@ class SegmentSection(Section):
 
     network: str = "deeplabv3plus"
     backbone: BackboneSection | None = None
-    targets: Literal["pseudo", "true"] = "pseudo"
+    targets: Literal["pseudo", "truth"] = "pseudo"
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
 
@@ -202,4 +202,4 @@ class Recipe(Section):
     @property
     def uses_true_masks(self) -> bool:
         """Whether training opens ground-truth masks (the upper bound ``supervised`` alone)."""
-        return self.segment.targets == "true"
+        return self.segment.targets == "truth"

@@ -1,0 +1,139 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weakseg import __version__
+from weakseg.errors import WeaksegError
+
+app = typer.Typer(
+    help="From image-level tags to pixel masks and a trained segmentation network.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataOption = Annotated[
+    str, typer.Option("--data", help="voc:PATH, csv:PATH.csv, folders:PATH, or scenes[:N,seed=S].")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"weakseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    data: DataOption,
+    out: OutOption,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
+    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+) -> None:
+    """Run a recipe from tags to masks. The same command goes on after an interruption."""
+    from weakseg.pipeline.execute import execute
+    from weakseg.pipeline.loading import load_recipe
+
+    finished = execute(load_recipe(recipe, overlays or [], overrides or []), data, out)
+    _print_run(finished.folder)
+
+
+@app.command()
+def demo(
+    out: OutOption = Path("runs/demo"),
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
+) -> None:
+    """Make the built-in pictures, run the whole pipeline on them and show what came out."""
+    from weakseg.pipeline.execute import execute
+    from weakseg.pipeline.loading import load_recipe
+
+    finished = execute(load_recipe("demo", [], overrides or []), "scenes:240", out)
+    _print_run(finished.folder)
+
+
+@app.command()
+def data(source: Annotated[str, typer.Argument(help="voc:PATH, csv:PATH.csv, folders:PATH or scenes[:N,seed=S].")]) -> None:
+    """List a data source: images, tags, splits, and files that are missing or broken."""
+    from weakseg.pipeline.listing import list_source
+
+    list_source(source)
+
+
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe or overlay.")] = None) -> None:
+    """List the recipes and overlays, or print one."""
+    from weakseg.pipeline.listing import list_recipes, print_recipe
+
+    if name is None:
+        list_recipes()
+    else:
+        print_recipe(name)
+
+
+@app.command()
+def evaluate(
+    masks: Annotated[Path, typer.Argument(help="Folder of mask PNGs named as the images' ids.")],
+    data: DataOption,
+    split: Annotated[str, typer.Option(help="Which split of the data.")] = "val",
+) -> None:
+    """Score a folder of masks against the ground truth."""
+    from weakseg.pipeline.listing import evaluate_folder
+
+    evaluate_folder(masks, data, split)
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Directory of a finished run.")],
+    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    out: OutOption,
+) -> None:
+    """Write masks and overlays for new, untagged photos."""
+    from weakseg.pipeline.apply import predict_images
+
+    written, problems = predict_images(run, images, out)
+    for line in problems:
+        print(f"left out: {line}", file=sys.stderr)
+    print(f"{written} masks in {out / 'masks'}, overlays in {out / 'overlays'}" + _and_left_out(len(problems)))
+
+
+def _print_run(folder: Path) -> None:
+    from weakseg.pipeline.listing import print_run
+
+    print_run(folder)
+
+
+def _and_left_out(count: int) -> str:
+    return f"; {count} left out" if count else ""
+
+
+def main() -> None:
+    """Entry point: an input error is one line on standard error and exit code 2."""
+    try:
+        app()
+    except WeaksegError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"weakseg: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("weakseg: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)

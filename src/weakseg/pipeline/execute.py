@@ -1,0 +1,103 @@
+"""A whole run: read the data, run the stages, keep the manifest."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from weakseg import __version__
+from weakseg.data.sample import ImageSet
+from weakseg.data.source import Source, open_source
+from weakseg.engine.device import build_fabric, describe
+from weakseg.engine.progress import console
+from weakseg.files import read_json, write_json
+from weakseg.pipeline.inputs import fingerprint, readable
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.run import Run, now, open_folder
+from weakseg.pipeline.stage import Context, run_stages
+from weakseg.pipeline.stages import ALL
+
+LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
+
+
+def execute(recipe: Recipe, data: str, folder: Path) -> Run:
+    """Run a recipe on a data source into a directory; go on where an earlier call was interrupted.
+
+    Raises:
+        WeaksegError: for data that cannot be used, or a directory that holds something else.
+    """
+    run = open_folder(folder)
+    source = open_source(data)
+    for text in (*source.warnings, *source.problems):
+        console.print(f"data: {text}", style="yellow", highlight=False, soft_wrap=True)
+    with run.locked():
+        hardware = recipe.hardware
+        fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
+        context, problems = _prepare(recipe, source, run, fabric)
+        run.write_recipe(recipe)
+        _write_manifest(context, data, problems, finished=False)
+        run_stages(context, [ALL[name] for name in recipe.stages])
+        _write_manifest(context, data, problems, finished=True)
+    return run
+
+
+def _prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:
+    true = recipe.uses_true_masks
+    train, problems = readable(
+        source.image_set(recipe.data.train, masks=true), run.folder / "inputs.train.json", masks=true, title="read train"
+    )
+    val: ImageSet | None = None
+    if recipe.data.val in source.splits:
+        val, more = readable(
+            source.image_set(recipe.data.val), run.folder / "inputs.val.json", masks=False, title="read val"
+        )
+        problems += more
+    for text in problems:
+        console.print(f"left out: {text}", style="yellow", highlight=False, soft_wrap=True)
+    kept = {sample.id for images in (train, val) if images for sample in images.samples}
+    splits = {recipe.data.train, recipe.data.val} & set(source.splits)
+    excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
+    return Context(recipe, run, fabric, source, train.without_masks(), val, frozenset(excluded)), problems
+
+
+def _write_manifest(context: Context, data: str, problems: list[str], *, finished: bool) -> None:
+    recipe, run = context.recipe, context.run
+    earlier = read_json(run.manifest_path) or {}
+    records = {name: run.record(name) for name in recipe.stages}
+    lists = {"train": context.train, "val": context.val}
+    write_json(
+        run.manifest_path,
+        {
+            "weakseg": __version__,
+            "libraries": {name: version(name) for name in LIBRARIES} | {"python": sys.version.split()[0]},
+            "recipe": recipe.name,
+            "seed": recipe.seed,
+            "data": data,
+            "lists": {
+                role: {"images": len(images), "hash": fingerprint(images)} for role, images in lists.items() if images
+            },
+            "left_out": problems,
+            "masks_used": {
+                "for_training": recipe.uses_true_masks,
+                "for_choosing": "nothing; the best thresholds in metrics.json are reported apart",
+            },
+            "weights": recipe.backbone.weights,
+            "machine": describe(context.fabric),
+            "started": earlier.get("started") or now(),
+            "finished": now() if finished else None,
+            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "stages": {name: {key: record.get(key) for key in ("key", "done", "seconds", "sessions", "summary")} for name, record in records.items()},
+            "metrics": read_json(run.folder / "metrics.json") if finished and "evaluate" in recipe.stages else None,
+        },
+    )
+
+
+def left_out(run: Run) -> Sequence[str]:
+    """What the run has left out, one line each."""
+    manifest = run.read_manifest()
+    scored = [line for entry in (manifest["metrics"] or {}).values() for line in entry["left_out"]]
+    return [*manifest["left_out"], *scored]

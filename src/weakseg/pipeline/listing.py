@@ -1,0 +1,105 @@
+"""What the commands print: data sources, recipes, scores, finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from weakseg.data.images import read_mask
+from weakseg.data.sample import Sample
+from weakseg.data.source import open_source, summary
+from weakseg.engine.progress import bar
+from weakseg.errors import WeaksegError, one_of
+from weakseg.pipeline.execute import left_out
+from weakseg.pipeline.loading import overlay_files, recipe_files
+from weakseg.pipeline.run import Run
+from weakseg.pipeline.scoring import score_masks
+from weakseg.pipeline.table import class_table, run_table
+
+out = Console()
+
+
+def list_source(spec: str) -> None:
+    """Print what a data source holds; every file is opened."""
+    source = open_source(spec)
+    for text in source.warnings:
+        out.print(f"warning: {text}", style="yellow", soft_wrap=True)
+    with bar("read files", sum(len(samples) for samples in source.splits.values())) as running:
+        found = summary(source, progress=running.advance)
+    table = Table(title=f"{spec}: {found.images} images, {len(source.classes)} classes")
+    table.add_column("tag")
+    for split, count in found.split_images.items():
+        table.add_column(f"{split} ({count})", justify="right")
+    for name in source.classes.names:
+        table.add_row(name, *(str(tags[name]) for tags in found.split_tags.values()))
+    table.add_section()
+    table.add_row("mean tags per image", *(f"{mean:.2f}" for mean in found.mean_tags.values()))
+    out.print(table)
+    out.print(f"{len(found.problems)} files missing or broken")
+    for problem in found.problems:
+        out.print(f"  {problem}", style="red", highlight=False, soft_wrap=True)
+
+
+def list_recipes() -> None:
+    """Print the names of recipes and overlays with what they are."""
+    for title, files in (("recipes", recipe_files()), ("overlays (--with)", overlay_files())):
+        table = Table(title=title, box=None, title_justify="left", show_header=False)
+        for name, file in files.items():
+            tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+            table.add_row(name, tree.get("description", _first_comment(file.read_text(encoding="utf-8"))))
+        out.print(table)
+
+
+def print_recipe(name: str) -> None:
+    """Print a recipe or overlay as it is shipped."""
+    files = {**recipe_files(), **overlay_files()}
+    if name not in files:
+        raise one_of("recipe or overlay", name, files)
+    text = files[name].read_text(encoding="utf-8")
+    if out.is_terminal:
+        out.print(Syntax(text, "yaml", background_color="default"))
+    else:
+        print(text, end="")
+
+
+def evaluate_folder(folder: Path, spec: str, split: str) -> None:
+    """Score ``folder/ID.png`` against the ground truth of a split and print IoU per class."""
+    if not folder.is_dir():
+        raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
+    images = open_source(spec).image_set(split, masks=True)
+
+    def read(sample: Sample) -> object:
+        return read_mask(folder / f"{sample.id}.png")
+
+    scored = score_masks(images, read, "evaluate")  # type: ignore[arg-type]
+    for line in scored.problems:
+        out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
+    if not scored.images:
+        reason = scored.problems[0] if scored.problems else f"the split {split} has no ground-truth masks"
+        raise WeaksegError(f"{folder}: nothing could be scored ({reason})")
+    out.print(class_table(scored.figures["scores"], f"{folder} on {spec}, {split}: {scored.images} images"))
+
+
+def print_run(folder: Path) -> None:
+    """Print the table of a finished run and where its pictures are."""
+    run = Run(folder)
+    manifest = run.read_manifest()
+    out.print(run_table(manifest))
+    if manifest["masks_used"]["for_training"]:
+        out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
+    problems = left_out(run)
+    if problems:
+        out.print(f"{len(problems)} files left out, by name in {run.manifest_path}", style="yellow")
+    pictures = folder / "pictures"
+    if pictures.is_dir():
+        out.print(f"pictures: {', '.join(str(path) for path in sorted(pictures.glob('*.png')))}", soft_wrap=True)
+    out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
+
+
+def _first_comment(text: str) -> str:
+    line = text.splitlines()[0] if text else ""
+    return line.removeprefix("#").strip() if line.startswith("#") else ""

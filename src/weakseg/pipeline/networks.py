@@ -1,0 +1,69 @@
+"""The networks that a recipe describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from weakseg.engine.checkpoint import load_weights
+from weakseg.engine.seeding import derive_seed
+from weakseg.models.affinitynet import AffinityNet
+from weakseg.models.backbones import build_backbone
+from weakseg.models.cams import build_cam
+from weakseg.models.cams.base import CamMethod
+from weakseg.models.segmentation import build_segmentation
+from weakseg.pipeline.recipe import BackboneSection, Recipe
+
+
+def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
+    """The backbone of a stage: its own where it names one, else the recipe's."""
+    return getattr(getattr(recipe, stage), "backbone", None) or recipe.backbone
+
+
+def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMethod:
+    """The CAM network; ``pretrained`` loads the backbone's weights, else the caller loads a trained state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "classify", "init"))
+        section = backbone_of(recipe, "classify")
+        backbone = build_backbone(**_options(section, pretrained=pretrained))
+        return build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
+
+
+def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
+    """The affinity network."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
+        backbone = build_backbone(**_options(backbone_of(recipe, "relate"), pretrained=pretrained))
+        levels = tuple(range(len(backbone.channels)))[-recipe.relate.levels :]
+        return AffinityNet(
+            backbone,
+            levels=levels,
+            widths=recipe.relate.widths,
+            stride=recipe.relate.stride,
+            radius=recipe.relate.radius,
+        )
+
+
+def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> nn.Module:
+    """The segmentation network, with ``n_classes`` + 1 outputs."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "segment", "init"))
+        options = _options(backbone_of(recipe, "segment"), pretrained=pretrained)
+        name = options.pop("name")
+        return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
+
+
+def trained(model: nn.Module, weights: Path, device: torch.device) -> nn.Module:
+    """Load a trained state and make the network ready for inference on ``device``."""
+    load_weights(weights, model)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
+
+
+def _options(section: BackboneSection, *, pretrained: bool) -> dict[str, object]:
+    options: dict[str, object] = section.model_dump()
+    if not pretrained:
+        options["weights"] = "none"
+    return options

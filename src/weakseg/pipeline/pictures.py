@@ -1,0 +1,94 @@
+"""Contact sheets: photo, maps, pseudo mask, truth; photo, prediction, truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from weakseg.data.classmaps import load_maps
+from weakseg.data.images import overlay, read_mask, write_image
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.ops.maps import resize_maps
+from weakseg.pipeline.stage import Context
+from weakseg.pipeline.stages import localize, predict, refine
+
+CELL = 224
+ROWS = 8
+CAPTION = 18
+
+Column = tuple[str, Callable[[Sample, Array], Array]]
+
+
+def draw_pictures(context: Context) -> list[Path]:
+    """Write the run's contact sheets into ``pictures/`` and return their paths."""
+    stages, folder = context.recipe.stages, context.run.folder / "pictures"
+    written: list[Path] = []
+    columns: list[Column] = [("photo", lambda _, image: image)]
+    if "localize" in stages:
+        columns.append(("maps", lambda sample, image: heat(image, localize.maps_path(context, sample))))
+    if "refine" in stages:
+        columns.append(_mask_column("pseudo mask", context, lambda sample: read_mask(refine.mask_path(context, sample))))
+    if len(columns) > 1:
+        written.append(_sheet(folder / "train.png", columns, context.true_masks("train")))
+    val = context.true_masks("val")
+    if "predict" in stages and val is not None:
+        columns = [
+            ("photo", lambda _, image: image),
+            _mask_column("prediction", context, lambda sample: read_mask(predict.mask_path(context, sample))),
+        ]
+        written.append(_sheet(folder / "val.png", columns, val))
+    return written
+
+
+def heat(image: Array, maps_file: Path) -> Array:
+    """The strongest map of each pixel as a warm tint over the greyed photo, uint8 (H, W, 3)."""
+    maps = load_maps(maps_file)
+    scores = resize_maps(maps.scores, maps.size)
+    strength = (scores.amax(dim=0) if len(scores) else torch.zeros(maps.size)).numpy()[..., None]
+    gray = image.mean(axis=2, keepdims=True) * 0.7
+    warm = np.concatenate([np.full_like(strength, 255), 230 * strength, 30 * (1 - strength)], axis=2)
+    return np.asarray((1 - strength) * gray + strength * warm, dtype=np.uint8)
+
+
+def _mask_column(title: str, context: Context, read: Callable[[Sample], Array]) -> Column:
+    return title, lambda sample, image: overlay(image, read(sample), context.train.classes.palette)
+
+
+def _sheet(path: Path, columns: Sequence[Column], images: ImageSet) -> Path:
+    samples = _spread(images.samples, ROWS)
+    columns = list(columns)
+    if any(sample.mask is not None for sample in samples):
+        columns.append(("truth", lambda sample, image: _truth(sample, image, images)))
+    sheet = Image.new("RGB", (len(columns) * (CELL + 4) + 4, len(samples) * (CELL + CAPTION + 4) + CAPTION), "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, (title, _) in enumerate(columns):
+        pen.text((column * (CELL + 4) + 6, 3), title, fill="black")
+    for row, sample in enumerate(samples):
+        image = sample.read_image()
+        top = CAPTION + row * (CELL + CAPTION + 4)
+        pen.text((6, top + CELL + 3), f"{sample.id}: {', '.join(sample.tags) or 'no tag'}", fill="black")
+        for column, (_, draw) in enumerate(columns):
+            sheet.paste(_fitted(draw(sample, image)), (column * (CELL + 4) + 4, top))
+    write_image(path, np.asarray(sheet))
+    return path
+
+
+def _truth(sample: Sample, image: Array, images: ImageSet) -> Array:
+    return overlay(image, sample.read_mask(), images.classes.palette) if sample.mask is not None else image
+
+
+def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    step = max(1, len(samples) // count)
+    return [samples[index] for index in range(0, len(samples), step)][:count]
+
+
+def _fitted(image: Array) -> Image.Image:
+    cell = Image.new("RGB", (CELL, CELL), "white")
+    small = Image.fromarray(image)
+    small.thumbnail((CELL, CELL))
+    cell.paste(small, ((CELL - small.width) // 2, (CELL - small.height) // 2))
+    return cell

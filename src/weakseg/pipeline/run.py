@@ -1,0 +1,127 @@
+"""The run directory: recipe, manifest, stage records, and the stages' outputs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from weakseg.engine.log import MetricsLog
+from weakseg.errors import WeaksegError
+from weakseg.files import read_json, replacing, write_json
+from weakseg.pipeline.loading import validate
+from weakseg.pipeline.recipe import Recipe
+
+RECIPE = "recipe.yaml"
+MANIFEST = "manifest.json"
+RECORD = "stage.json"
+
+
+def digest(content: Any) -> str:
+    """A short hash of anything that JSON can spell."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def now() -> str:
+    """The time as a manifest writes it (UTC, to the second)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A directory that holds one run."""
+
+    folder: Path
+
+    @property
+    def log(self) -> MetricsLog:
+        """Loss, learning rate and speed of every training stage."""
+        return MetricsLog(self.folder / "metrics.jsonl")
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest is."""
+        return self.folder / MANIFEST
+
+    def stage_folder(self, stage: str) -> Path:
+        """Where a stage writes."""
+        return self.folder / stage
+
+    def record(self, stage: str) -> dict[str, Any]:
+        """What is known of a stage: key, done, seconds, sessions, summary. Empty if it never began."""
+        return read_json(self.stage_folder(stage) / RECORD) or {}
+
+    def is_done(self, stage: str, key: str) -> bool:
+        """Whether the stage has ended with exactly these inputs."""
+        record = self.record(stage)
+        return bool(record.get("done")) and record.get("key") == key
+
+    def begin(self, stage: str, key: str) -> None:
+        """Prepare a stage's folder: keep what an interrupted run with the same key left, else start afresh."""
+        record = self.record(stage)
+        if record.get("key") != key:
+            shutil.rmtree(self.stage_folder(stage), ignore_errors=True)
+            record = {"key": key, "sessions": 0}
+        record |= {"done": False, "sessions": record["sessions"] + 1}
+        write_json(self.stage_folder(stage) / RECORD, record)
+
+    def finish(self, stage: str, seconds: float, summary: dict[str, Any]) -> None:
+        """Mark a stage as done and drop its training state."""
+        record = self.record(stage) | {"done": True, "seconds": round(seconds, 2), "ended": now(), "summary": summary}
+        write_json(self.stage_folder(stage) / RECORD, record)
+        (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
+
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Keep the recipe that the run was last started with."""
+        with replacing(self.folder / RECIPE) as temporary:
+            temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+    def read_recipe(self) -> Recipe:
+        """The recipe of the run. Raises WeaksegError if this is no run directory."""
+        path = self.folder / RECIPE
+        if not path.is_file():
+            raise WeaksegError(f"{self.folder}: no weakseg run (it has no {RECIPE}); make one with `weakseg run`")
+        return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest. Raises WeaksegError if there is none."""
+        manifest: dict[str, Any] | None = read_json(self.manifest_path)
+        if manifest is None:
+            raise WeaksegError(f"{self.folder}: no {MANIFEST}; is it the directory of a finished `weakseg run`?")
+        return manifest
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for this process alone. Raises WeaksegError if another holds it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / ".lock").open("w")
+        except OSError as error:
+            raise WeaksegError(f"{self.folder}: cannot write there ({error.strerror}); choose another --out") from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise WeaksegError(
+                    f"{self.folder}: another weakseg run is writing there; wait for it or choose another --out"
+                ) from None
+            yield
+
+
+def open_folder(folder: Path) -> Run:
+    """A new or existing run directory. Raises WeaksegError if the folder holds something else."""
+    if folder.is_file():
+        raise WeaksegError(f"{folder}: is a file; --out must name a directory")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECIPE).exists() and not (folder / ".lock").exists():
+        raise WeaksegError(f"{folder}: holds files that are no weakseg run; choose an empty or new directory for --out")
+    return Run(folder)

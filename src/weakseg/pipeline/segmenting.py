@@ -1,0 +1,39 @@
+"""Masks of photos by a trained segmentation network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from weakseg.data.sample import Array
+from weakseg.ops.views import photo_tensor, scaled_view, with_flip
+
+
+def segment_photo(
+    model: nn.Module, image: Array, *, scales: Sequence[float], flip: bool, device: torch.device
+) -> Tensor:
+    """Class probabilities of one photo: the softmax of the mean logits over scales and flips.
+
+    Args:
+        model: a segmentation network in eval mode, on ``device``.
+        image: uint8 RGB (H, W, 3), any size.
+        scales: factors of the photo's size.
+        flip: also look at the mirrored photo.
+        device: where to compute.
+
+    Returns:
+        float32 (C + 1, H, W) on the CPU, background first.
+    """
+    photo = photo_tensor(torch.from_numpy(image)).to(device)
+    size = (image.shape[0], image.shape[1])
+    total: Tensor | float = 0.0
+    for factor in scales:
+        view = scaled_view(photo, factor, model.mean, model.std)
+        logits = model(with_flip(view) if flip else view[None].contiguous(memory_format=torch.channels_last))
+        merged = (logits[0] + logits[1].flip(-1)) / 2 if flip else logits[0]
+        total = total + F.interpolate(merged[None].float(), size, mode="bilinear", align_corners=False)[0]
+    assert isinstance(total, Tensor)
+    return (total / len(scales)).softmax(dim=0).cpu()

@@ -1,0 +1,109 @@
+"""What a stage is, and how stages are run in order: skipped, resumed or redone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+
+from weakseg.data.sample import ImageSet, Sample
+from weakseg.data.source import Source
+from weakseg.engine.progress import console
+from weakseg.engine.seeding import derive_seed
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.run import Run, digest
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the stages share.
+
+    Attributes:
+        recipe: the settings.
+        run: the directory.
+        fabric: the device.
+        source: the data with masks; for ``evaluate`` and the upper bound ``supervised`` alone.
+        train: photos with tags, without masks.
+        val: likewise, or None if the source has no such split.
+        excluded: ids left out because their files are unreadable.
+    """
+
+    recipe: Recipe
+    run: Run
+    fabric: Fabric
+    source: Source
+    train: ImageSet
+    val: ImageSet | None
+    excluded: frozenset[str] = field(default_factory=frozenset)
+
+    def true_masks(self, role: Literal["train", "val"]) -> ImageSet:
+        """A list with its ground truth. For scoring, and for training the upper bound."""
+        split = getattr(self.recipe.data, role)
+        images = self.source.image_set(split, masks=True)
+        kept = [sample for sample in images.samples if sample.id not in self.excluded]
+        return ImageSet(images.classes, kept)
+
+    def folder(self, stage: str) -> Path:
+        """Where a stage writes."""
+        return self.run.stage_folder(stage)
+
+    def file(self, stage: str, kind: str, sample: Sample, suffix: str) -> Path:
+        """A stage's output for one sample: ``STAGE/KIND/ID.SUFFIX``."""
+        return self.folder(stage) / kind / f"{sample.id}{suffix}"
+
+    def seed(self, *parts: object) -> int:
+        """A seed for a purpose, derived from the recipe's."""
+        return derive_seed(self.recipe.seed, *parts)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the pipeline.
+
+    Attributes:
+        name: of the stage and its folder.
+        needs: stages whose output it reads, where the recipe has them.
+        settings: the part of the recipe that its output depends on.
+        inputs: what else it depends on (lists of samples), as hashes.
+        work: does it; returns a summary for the manifest. Called again after an interruption, it goes on.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    settings: Callable[[Recipe], Any]
+    inputs: Callable[[Context], Any]
+    work: Callable[[Context], dict[str, Any]]
+
+
+def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
+    """A hash per stage of all that its output depends on, through the stages before it."""
+    keys: dict[str, str] = {}
+    for stage in stages:
+        keys[stage.name] = digest(
+            {
+                "stage": stage.name,
+                "settings": stage.settings(context.recipe),
+                "inputs": stage.inputs(context),
+                "needs": {name: keys[name] for name in stage.needs if name in keys},
+                "seed": context.recipe.seed,
+            }
+        )
+    return keys
+
+
+def run_stages(context: Context, stages: Sequence[Stage]) -> None:
+    """Run what is not yet done, in order."""
+    for stage, key in zip(stages, stage_keys(context, stages).values(), strict=True):
+        if context.run.is_done(stage.name, key):
+            console.print(f"{stage.name}: done before, unchanged", style="dim", highlight=False)
+            continue
+        context.run.begin(stage.name, key)
+        start = time.monotonic()
+        summary = stage.work(context)
+        seconds = time.monotonic() - start
+        context.run.finish(stage.name, seconds, summary)
+        console.print(f"{stage.name}: {seconds:.0f} s", style="green", highlight=False)

@@ -1,0 +1,30 @@
+"""classify: train the CAM network on tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weakseg.data.examples import TaggedExamples
+from weakseg.pipeline.inputs import fingerprint
+from weakseg.pipeline.networks import backbone_of, cam_network
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.stage import Context, Stage
+from weakseg.pipeline.training import train
+
+
+def _settings(recipe: Recipe) -> Any:
+    return [recipe.classify.model_dump(), backbone_of(recipe, "classify").model_dump()]
+
+
+def _inputs(context: Context) -> Any:
+    return fingerprint(context.train)
+
+
+def _work(context: Context) -> dict[str, Any]:
+    section = context.recipe.classify
+    model = cam_network(context.recipe, len(context.train.classes), pretrained=True)
+    examples = TaggedExamples(context.train, section.augment.build(), model.mean, model.std)
+    return train(context, "classify", model, examples, section.train.build())
+
+
+STAGE = Stage("classify", (), _settings, _inputs, _work)

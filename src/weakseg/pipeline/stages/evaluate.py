@@ -1,0 +1,49 @@
+"""evaluate: score every stage's masks where there is ground truth; metrics.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weakseg.data.classmaps import load_maps
+from weakseg.data.images import read_mask
+from weakseg.files import write_json
+from weakseg.pipeline.inputs import mask_fingerprint
+from weakseg.pipeline.pictures import draw_pictures
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.scoring import score_maps, score_masks
+from weakseg.pipeline.stage import Context, Stage
+from weakseg.pipeline.stages import localize, predict, refine
+
+
+def _settings(recipe: Recipe) -> Any:
+    return {"threshold": recipe.localize.threshold, "stages": recipe.stages, "val": recipe.data.val}
+
+
+def _inputs(context: Context) -> Any:
+    return [mask_fingerprint(images) for images in (context.true_masks("train"), context.true_masks("val")) if images]
+
+
+def _work(context: Context) -> dict[str, Any]:
+    recipe = context.recipe
+    train, val = context.true_masks("train"), context.true_masks("val")
+    metrics: dict[str, Any] = {}
+    if "localize" in recipe.stages:
+        scored = score_maps(
+            train,
+            lambda sample: load_maps(localize.maps_path(context, sample)),
+            recipe.localize.threshold,
+            "evaluate localize",
+        )
+        metrics["localize"] = {"split": recipe.data.train, **scored.to_dict()}
+    if "refine" in recipe.stages:
+        scored = score_masks(train, lambda sample: read_mask(refine.mask_path(context, sample)), "evaluate refine")
+        metrics["refine"] = {"split": recipe.data.train, **scored.to_dict()}
+    if "predict" in recipe.stages and val is not None:
+        scored = score_masks(val, lambda sample: read_mask(predict.mask_path(context, sample)), "evaluate predict")
+        metrics["predict"] = {"split": recipe.data.val, **scored.to_dict()}
+    write_json(context.run.folder / "metrics.json", metrics)
+    draw_pictures(context)
+    return {"problems": sum(len(entry["left_out"]) for entry in metrics.values())}
+
+
+STAGE = Stage("evaluate", ("localize", "refine", "predict"), _settings, _inputs, _work)

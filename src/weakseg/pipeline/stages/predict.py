@@ -1,0 +1,56 @@
+"""predict: masks of the evaluation split by the segmentation network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from weakseg.data.images import write_mask
+from weakseg.data.sample import Array, Sample
+from weakseg.engine.infer import process
+from weakseg.engine.progress import console
+from weakseg.pipeline.inputs import fingerprint
+from weakseg.pipeline.networks import segmentation_network, trained
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.segmenting import segment_photo
+from weakseg.pipeline.stage import Context, Stage
+
+
+def mask_path(context: Context, sample: Sample) -> Path:
+    """Where the predicted mask of a sample is."""
+    return context.file("predict", "masks", sample, ".png")
+
+
+def _settings(recipe: Recipe) -> Any:
+    return recipe.predict.model_dump()
+
+
+def _inputs(context: Context) -> Any:
+    return fingerprint(context.val)
+
+
+def _work(context: Context) -> dict[str, Any]:
+    if context.val is None:
+        console.print(f"predict: the data have no split {context.recipe.data.val!r}, nothing to predict")
+        return {"images": 0}
+    section, classes, device = context.recipe.predict, context.val.classes, context.fabric.device
+    network = segmentation_network(context.recipe, len(classes), pretrained=False)
+    model = trained(network, context.folder("segment") / "weights.safetensors", device)
+
+    def work(sample: Sample, image: Array) -> None:
+        scores = segment_photo(model, image, scales=section.scales, flip=section.flip, device=device)
+        labels = scores.argmax(dim=0).byte().numpy()
+        write_mask(mask_path(context, sample), classes.to_values(labels), classes.palette)
+
+    process(
+        context.val.samples,
+        Sample.read_image,
+        work,
+        lambda sample: mask_path(context, sample),
+        title="predict",
+        workers=context.recipe.hardware.workers,
+    )
+    return {"images": len(context.val)}
+
+
+STAGE = Stage("predict", ("segment",), _settings, _inputs, _work)

@@ -1,0 +1,29 @@
+"""The call of the training loop that the training stages share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from weakseg.engine.train import ExampleSource, Schedule, fit
+from weakseg.pipeline.stage import Context
+
+
+def train(
+    context: Context, stage: str, model: nn.Module, examples: ExampleSource, schedule: Schedule
+) -> dict[str, Any]:
+    """Train a stage's network into its folder."""
+    hardware = context.recipe.hardware
+    return fit(
+        model,
+        examples,
+        schedule,
+        context.folder(stage),
+        fabric=context.fabric,
+        seed=context.seed(stage),
+        title=stage,
+        log=context.run.log,
+        workers=hardware.workers,
+        checkpoint_seconds=hardware.checkpoint_seconds,
+    )
