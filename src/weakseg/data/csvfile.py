@@ -97,16 +97,20 @@ def _splits(entries: Sequence[_Entry], path: Path) -> tuple[dict[str, list[Sampl
     images = list(dict.fromkeys(entry.image for entry in entries))
     ids = dict(zip(images, unique_ids(images), strict=True))
     splits: dict[str, list[Sample]] = {entry.split: [] for entry in entries} or {DEFAULT_SPLIT: []}
-    problems: list[str] = []
+    problems: dict[str, list[str]] = {split: [] for split in splits}
     for entry in entries:
         image, mask = path.parent / entry.image, path.parent / entry.mask if entry.mask else None
         where = f"({path.name} line {entry.line})"
         if not os.path.isfile(image):
-            problems.append(f"{image}: no such image {where}")
+            problems[entry.split].append(f"{image}: no such image {where}")
             continue
         if mask is not None and not os.path.isfile(mask):
-            problems.append(f"{mask}: no such mask {where}; its image is kept without one")
+            problems[entry.split].append(f"{mask}: no such mask {where}; its image is kept without one")
             mask = None
         splits[entry.split].append(Sample(ids[entry.image], image, entry.tags, mask))
-    reason = f"none of its images exists; the first problem: {problems[0]}" if problems else f"{path} lists no image"
-    return splits, {split: reason for split, samples in splits.items() if not samples}, problems
+    empty = {
+        split: f"none of its images exists; {problems[split][0]}" if problems[split] else f"{path} lists no image"
+        for split, samples in splits.items()
+        if not samples
+    }
+    return splits, empty, [problem for faults in problems.values() for problem in faults]

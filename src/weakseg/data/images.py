@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 IGNORE = 255
 # Raster formats only: PIL would also hand PostScript files to an external interpreter.
-_FORMATS = ("JPEG", "PNG", "MPO", "BMP", "GIF", "TIFF", "PPM", "WEBP")
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
 
 
 def read_image(path: Path) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
@@ -48,7 +49,7 @@ def safe_id(path: PurePath) -> str:
         >>> safe_id(PurePosixPath("../photos/cat.1.jpg"))
         'photos/cat.1'
     """
-    parts = [part for part in path.with_suffix("").parts if part != path.anchor and part.strip(". ")]
+    parts = [part for part in (*path.parent.parts, path.stem) if part != path.anchor and part.strip(". ")]
     text = "/".join(parts).replace("\\", "_").replace("..", "_")
     return "".join(char if char.isprintable() else "_" for char in text) or "image"
 
@@ -63,7 +64,7 @@ def unique_ids(paths: Iterable[PurePath]) -> list[str]:
     taken: set[str] = set()
     for path in paths:
         plain = safe_id(path)
-        with_suffix = f"{plain}-{path.suffix[1:]}"
+        with_suffix = f"{plain}-" + re.sub(r"\W", "_", path.suffix[1:])
         choice, number = plain, 1
         while choice.casefold() in taken:
             choice = with_suffix if number == 1 else f"{with_suffix}-{number}"
