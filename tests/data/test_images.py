@@ -100,6 +100,11 @@ def test_wider_ranges_are_stretched(tmp_path: Path, dtype: Any) -> None:
     assert image[0, :, 0].tolist() == pytest.approx([0, 128, 255], abs=1)
 
 
+def test_a_single_wide_value_becomes_black(tmp_path: Path) -> None:
+    image = read_image(saved(tmp_path / "a.tif", Image.fromarray(np.full((2, 2), 7.5, dtype=np.float32))))
+    assert image.max() == 0
+
+
 def test_floats_that_are_no_numbers_become_black(tmp_path: Path) -> None:
     values = np.array([[np.nan, np.inf, 1.0]], dtype=np.float32)
     assert read_image(saved(tmp_path / "a.tif", Image.fromarray(values)))[0, :, 0].tolist() == [0, 0, 255]

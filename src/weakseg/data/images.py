@@ -149,7 +149,7 @@ def _gray(values: NDArray[np.generic], full: int) -> Image.Image:
     """Scale 0..full to 0..255; where values lie outside, the range that they span."""
     grey = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
     low, high = (0.0, float(full)) if grey.min() >= 0 and grey.max() <= full else (grey.min(), grey.max())
-    return Image.fromarray(np.rint((grey - low) * (255 / (high - low))).astype(np.uint8)).convert("RGB")
+    return Image.fromarray(np.rint((grey - low) * (255 / (high - low or 1))).astype(np.uint8)).convert("RGB")
 
 
 def _mask_values(image: ImageFile.ImageFile) -> Array:
