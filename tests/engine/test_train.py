@@ -37,7 +37,7 @@ class Noise:
         return torch.randn(3, 8, 8) + index, torch.tensor([float(index), -1.0])
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -50,7 +50,7 @@ class Mortal(Toy):
 
     def losses(self, images, targets):
         if self.steps == 0:
-            raise Killed
+            raise KilledError
         self.steps -= 1
         return super().losses(images, targets)
 
@@ -61,20 +61,21 @@ def run(folder, *, stop_after=None, schedule=None):
     schedule = schedule or Schedule(epochs=4, batch_size=3, lr=0.01, momentum=0.9)
     fabric = build_fabric("cpu")
     log = MetricsLog(folder / "metrics.jsonl")
-    return fit(
-        model, Noise(), schedule, folder, fabric=fabric, seed=1, title="toy", log=log, checkpoint_seconds=0
-    )
+    return fit(model, Noise(), schedule, folder, fabric=fabric, seed=1, title="toy", log=log, checkpoint_seconds=0)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 11])
 def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path, stop_after):
     run(tmp_path / "whole")
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path / "parts", stop_after=stop_after)
     run(tmp_path / "parts")
     whole, parts = (tmp_path / name / "weights.safetensors" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
-    logs = [[json.loads(line) for line in (path.parent / "metrics.jsonl").read_text().splitlines()] for path in (whole, parts)]
+    logs = [
+        [json.loads(line) for line in (path.parent / "metrics.jsonl").read_text().splitlines()]
+        for path in (whole, parts)
+    ]
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]] == [10, 12]
     assert logs[0][-1]["lr"] == logs[1][-1]["lr"]
     assert all(row["images_per_second"] > 0 for rows in logs for row in rows)

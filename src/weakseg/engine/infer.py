@@ -23,7 +23,7 @@ class _Loading(Dataset[tuple[int, Loaded]]):
         return len(self._items)
 
     def __getitem__(self, index: int) -> tuple[int, Loaded]:
-        return index, self._load(self._items[index])  # type: ignore[arg-type]
+        return index, self._load(self._items[index])
 
 
 def _as_it_is(loaded: Loaded) -> Loaded:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from weakseg.engine.checkpoint import load_state, save_state, save_weights
@@ -70,8 +71,8 @@ class StepSampler(Sampler[list[Place]]):
     def __init__(self, length: int, schedule: Schedule, seed: int, *, start: int = 0, rank: int = 0, world: int = 1):
         """Plan ``schedule`` over a data set of ``length``; each of ``world`` processes takes its share of a batch."""
         self._length, self._seed, self._start, self._rank, self._world = length, seed, start, rank, world
-        self._batch = min(schedule.batch_size, length)
-        self.steps_per_epoch = length // self._batch
+        self.batch_size = min(schedule.batch_size, length)
+        self.steps_per_epoch = length // self.batch_size
         self.total = self.steps_per_epoch * schedule.epochs
 
     def __len__(self) -> int:
@@ -83,7 +84,7 @@ class StepSampler(Sampler[list[Place]]):
             order = torch.randperm(self._length, generator=generator).tolist()
             first = max(0, self._start - epoch * self.steps_per_epoch)
             for step in range(first, self.steps_per_epoch):
-                batch = order[step * self._batch : (step + 1) * self._batch]
+                batch = order[step * self.batch_size : (step + 1) * self.batch_size]
                 yield [(epoch, index) for index in batch[self._rank :: self._world]]
 
 
@@ -136,53 +137,56 @@ def fit(
     """
     if not len(examples):
         raise WeaksegError(f"{title}: no training images; check the split with `weakseg data`")
-    trainable: Trainable = model  # type: ignore[assignment]
-    groups = param_groups(
-        model,
-        trainable.new_parameters(),
-        lr=schedule.lr,
-        new_lr_factor=schedule.new_lr_factor,
-        weight_decay=schedule.weight_decay,
-        double_bias=schedule.double_bias,
-    )
-    optimizer = build_sgd(groups, momentum=schedule.momentum)
-    state_path = folder / "state.pt"
-    start = _restore(state_path, model, optimizer)
+    optimizer = _optimizer(model, schedule)
+    state = folder / "state.pt"
+    start = _restore(state, model, optimizer)
     log.rewind(title, start)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    wrapped, wrapped_optimizer = fabric.setup(model, optimizer)
-    wrapped.mark_forward_method("losses")
-    sampler = StepSampler(
-        len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size
-    )
+    stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)
+    sampler = StepSampler(len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size)
     loader = DataLoader(Seeded(examples, seed), batch_sampler=sampler, num_workers=workers, pin_memory=workers > 0)
-    window = Window()
-    saved = time.monotonic()
-    with bar(title, sampler.total * schedule.batch_size, done=start * schedule.batch_size) as running:
-        for step, batch in enumerate(loader, start=start):
-            set_lr(optimizer, step, sampler.total, schedule.power)
-            torch.manual_seed(derive_seed(seed, "step", step))
-            wrapped.train()
-            terms = wrapped.losses(*(_to_device(tensor, fabric) for tensor in batch))
-            total = sum(terms.values())
-            wrapped_optimizer.zero_grad()
-            fabric.backward(total)
-            if schedule.clip is not None:
-                fabric.clip_gradients(wrapped, wrapped_optimizer, max_norm=schedule.clip)
-            wrapped_optimizer.step()
-            window.add(terms, len(batch[0]) * fabric.world_size)
+    window, saved = Window(), time.monotonic()
+    with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
+        for done, batch in enumerate(loader, start=start + 1):
+            set_lr(optimizer, done - 1, sampler.total, schedule.power)
+            window.add(stepper.step(done - 1, batch), len(batch[0]) * fabric.world_size)
             running.note(f"loss {window.loss:.3f}")
-            running.advance(schedule.batch_size)
-            if (step + 1) % LOG_STEPS == 0 or step + 1 == sampler.total:
-                rate = optimizer.param_groups[0]["lr"]
-                log.write(title, step + 1, epoch=step // sampler.steps_per_epoch, lr=rate, **window.close(title))
-            if time.monotonic() - saved > checkpoint_seconds and fabric.is_global_zero:
-                _save(state_path, model, optimizer, step + 1)
+            running.advance(sampler.batch_size)
+            if done % LOG_STEPS == 0 or done == sampler.total:
+                rate, epoch = optimizer.param_groups[0]["lr"], (done - 1) // sampler.steps_per_epoch
+                log.write(title, done, epoch=epoch, lr=rate, **window.close(title))
+            if done == sampler.total or time.monotonic() - saved > checkpoint_seconds:
+                _save(state, model, optimizer, done, fabric)
                 saved = time.monotonic()
     if fabric.is_global_zero:
         save_weights(folder / "weights.safetensors", model)
-        state_path.unlink(missing_ok=True)
     return {"steps": sampler.total, "losses": window.last}
+
+
+class Stepper:
+    """One update of a network at a time."""
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, fabric: Fabric, seed: int, clip: float | None) -> None:
+        """Place ``model`` and ``optimizer`` on the device of ``fabric``."""
+        model.to(memory_format=torch.channels_last)
+        self._model, self._optimizer = fabric.setup(model, optimizer)
+        self._model.mark_forward_method("losses")
+        self._fabric, self._seed, self._clip = fabric, seed, clip
+
+    def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
+        """Update by one batch; ``step`` seeds what the network draws (dropout). Returns the loss terms."""
+        torch.manual_seed(derive_seed(self._seed, "step", step))
+        self._model.train()
+        terms: dict[str, Tensor] = self._model.losses(*(self._placed(tensor) for tensor in batch))
+        self._optimizer.zero_grad()
+        self._fabric.backward(torch.stack(list(terms.values())).sum())
+        if self._clip is not None:
+            self._fabric.clip_gradients(self._model, self._optimizer, max_norm=self._clip)
+        self._optimizer.step()
+        return terms
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        return tensor.to(self._fabric.device, memory_format=layout, non_blocking=True)
 
 
 class Window:
@@ -219,16 +223,25 @@ class Window:
         return {"loss": loss, "terms": self.last, "images_per_second": speed}
 
 
-def _to_device(tensor: Tensor, fabric: Fabric) -> Tensor:
-    layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
-    return tensor.to(fabric.device, memory_format=layout, non_blocking=True)
+def _optimizer(model: nn.Module, schedule: Schedule) -> Optimizer:
+    trainable: Trainable = model  # type: ignore[assignment]
+    groups = param_groups(
+        model,
+        trainable.new_parameters(),
+        lr=schedule.lr,
+        new_lr_factor=schedule.new_lr_factor,
+        weight_decay=schedule.weight_decay,
+        double_bias=schedule.double_bias,
+    )
+    return build_sgd(groups, momentum=schedule.momentum)
 
 
-def _save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    save_state(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
+def _save(path: Path, model: nn.Module, optimizer: Optimizer, step: int, fabric: Fabric) -> None:
+    if fabric.is_global_zero:
+        save_state(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
 
 
-def _restore(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
     state = load_state(path)
     if state is None:
         return 0

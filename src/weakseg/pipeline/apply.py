@@ -58,7 +58,9 @@ def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int,
     recipe, files = run.read_recipe(), collect(paths)
     weights = run.stage_folder("segment") / "weights.safetensors"
     if "segment" not in recipe.stages or not weights.exists():
-        raise WeaksegError(f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage")
+        raise WeaksegError(
+            f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
+        )
     classes, hardware = read_classes(run), recipe.hardware
     fabric = build_fabric(hardware.accelerator, 1, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)

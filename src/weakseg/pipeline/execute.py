@@ -48,7 +48,10 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
 def _prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:
     true = recipe.uses_true_masks
     train, problems = readable(
-        source.image_set(recipe.data.train, masks=true), run.folder / "inputs.train.json", masks=true, title="read train"
+        source.image_set(recipe.data.train, masks=true),
+        run.folder / "inputs.train.json",
+        masks=true,
+        title="read train",
     )
     val: ImageSet | None = None
     if recipe.data.val in source.splits:
@@ -90,7 +93,10 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             "started": earlier.get("started") or now(),
             "finished": now() if finished else None,
             "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-            "stages": {name: {key: record.get(key) for key in ("key", "done", "seconds", "sessions", "summary")} for name, record in records.items()},
+            "stages": {
+                name: {key: record.get(key) for key in ("key", "done", "seconds", "sessions", "summary")}
+                for name, record in records.items()
+            },
             "metrics": read_json(run.folder / "metrics.json") if finished and "evaluate" in recipe.stages else None,
         },
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -13,8 +14,10 @@ from weakseg.models.affinitynet import AffinityNet
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import build_cam
 from weakseg.models.cams.base import CamMethod
-from weakseg.models.segmentation import build_segmentation
+from weakseg.models.segmentation import SegmentationNet, build_segmentation
 from weakseg.pipeline.recipe import BackboneSection, Recipe
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
@@ -46,7 +49,7 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
         )
 
 
-def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> nn.Module:
+def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> SegmentationNet:
     """The segmentation network, with ``n_classes`` + 1 outputs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "segment", "init"))
@@ -55,15 +58,15 @@ def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) ->
         return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
 
 
-def trained(model: nn.Module, weights: Path, device: torch.device) -> nn.Module:
+def trained(model: Network, weights: Path, device: torch.device) -> Network:
     """Load a trained state and make the network ready for inference on ``device``."""
     load_weights(weights, model)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
 
 
-def _options(section: BackboneSection, *, pretrained: bool) -> dict[str, object]:
-    options: dict[str, object] = section.model_dump()
+def _options(section: BackboneSection, *, pretrained: bool) -> dict[str, Any]:
+    options = section.model_dump()
     if not pretrained:
         options["weights"] = "none"
     return options

@@ -14,7 +14,6 @@ from weakseg.data.images import overlay, read_mask, write_image
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.ops.maps import resize_maps
 from weakseg.pipeline.stage import Context
-from weakseg.pipeline.stages import localize, predict, refine
 
 CELL = 224
 ROWS = 8
@@ -29,16 +28,16 @@ def draw_pictures(context: Context) -> list[Path]:
     written: list[Path] = []
     columns: list[Column] = [("photo", lambda _, image: image)]
     if "localize" in stages:
-        columns.append(("maps", lambda sample, image: heat(image, localize.maps_path(context, sample))))
+        columns.append(("maps", lambda sample, image: heat(image, context.maps_path(sample))))
     if "refine" in stages:
-        columns.append(_mask_column("pseudo mask", context, lambda sample: read_mask(refine.mask_path(context, sample))))
+        columns.append(_mask_column("pseudo mask", context, lambda sample: read_mask(context.pseudo_mask_path(sample))))
     if len(columns) > 1:
         written.append(_sheet(folder / "train.png", columns, context.true_masks("train")))
     val = context.true_masks("val")
     if "predict" in stages and val is not None:
         columns = [
             ("photo", lambda _, image: image),
-            _mask_column("prediction", context, lambda sample: read_mask(predict.mask_path(context, sample))),
+            _mask_column("prediction", context, lambda sample: read_mask(context.prediction_path(sample))),
         ]
         written.append(_sheet(folder / "val.png", columns, val))
     return written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,8 +14,8 @@ Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
-STAGES = ("classify", "localize", "relate", "refine", "segment", "predict", "evaluate")
 StageName = Literal["classify", "localize", "relate", "refine", "segment", "predict", "evaluate"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
 
 
 class Section(BaseModel):

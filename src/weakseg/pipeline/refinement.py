@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from torch.nn import functional as F
 
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
-from weakseg.models.affinitynet import AffinityNet
 from weakseg.ops.affinity import feature_affinity
 from weakseg.ops.maps import background_power, resize_maps
 from weakseg.ops.views import photo_tensor, scaled_view
@@ -36,7 +34,7 @@ def add_background(maps: ClassMaps, *, alpha: float | None, threshold: float | N
 
 def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """The random walk over the affinities of a trained AffinityNet (SPEC 2)."""
-    model = cast(AffinityNet, trained(affinity_network(recipe, pretrained=False), weights, device))
+    model = trained(affinity_network(recipe, pretrained=False), weights, device)
     stride, radius = recipe.relate.stride, recipe.relate.radius
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:

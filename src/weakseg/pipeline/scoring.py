@@ -10,9 +10,9 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.engine.progress import track
 from weakseg.errors import WeaksegError
-from weakseg.evaluation.curve import ThresholdCurve
+from weakseg.evaluation.curve import DEFAULT_THRESHOLDS, ThresholdCurve
 from weakseg.evaluation.metrics import ConfusionMatrix, check_size
-from weakseg.ops.maps import resize_maps, threshold_labels
+from weakseg.ops.maps import resize_maps
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,12 @@ def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], threshold:
         threshold: of the recipe.
         title: of the progress bar.
     """
-    matrix, curve = ConfusionMatrix(images.classes.names), ThresholdCurve(images.classes.names)
+    curve = ThresholdCurve(images.classes.names, (*DEFAULT_THRESHOLDS, threshold))
 
     def add(sample: Sample, truth: Array) -> None:
         maps = read(sample)
         check_size(maps.size, truth, sample.id)
-        scores = resize_maps(maps.scores, maps.size)
-        matrix.add(threshold_labels(scores, maps.classes, threshold).numpy(), truth, image=sample.id)
-        curve.add(maps.classes, scores, truth, image=sample.id)
+        curve.add(maps.classes, resize_maps(maps.scores, maps.size), truth, image=sample.id)
 
     counted, without, problems = _each(images, add, title)
     if not counted:
@@ -78,7 +76,7 @@ def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], threshold:
     best, best_scores = curve.best()
     figures = {
         "threshold": threshold,
-        "scores": matrix.scores().to_dict(),
+        "scores": curve.at(threshold).to_dict(),
         "best": {"uses_masks": True, "threshold": best, "scores": best_scores.to_dict()},
     }
     return Scored(counted, without, problems, figures)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.data.sample import Array
+from weakseg.models.segmentation import SegmentationNet
 from weakseg.ops.views import photo_tensor, scaled_view, with_flip
 
 
 def segment_photo(
-    model: nn.Module, image: Array, *, scales: Sequence[float], flip: bool, device: torch.device
+    model: SegmentationNet, image: Array, *, scales: Sequence[float], flip: bool, device: torch.device
 ) -> Tensor:
     """Class probabilities of one photo: the softmax of the mean logits over scales and flips.
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lightning_fabric import Fabric
 
@@ -54,6 +54,18 @@ class Context:
     def file(self, stage: str, kind: str, sample: Sample, suffix: str) -> Path:
         """A stage's output for one sample: ``STAGE/KIND/ID.SUFFIX``."""
         return self.folder(stage) / kind / f"{sample.id}{suffix}"
+
+    def maps_path(self, sample: Sample) -> Path:
+        """Where ``localize`` writes the maps of a sample."""
+        return self.file("localize", "maps", sample, ".safetensors")
+
+    def pseudo_mask_path(self, sample: Sample) -> Path:
+        """Where ``refine`` writes the pseudo mask of a sample."""
+        return self.file("refine", "masks", sample, ".png")
+
+    def prediction_path(self, sample: Sample) -> Path:
+        """Where ``predict`` writes the mask of a sample."""
+        return self.file("predict", "masks", sample, ".png")
 
     def seed(self, *parts: object) -> int:
         """A seed for a purpose, derived from the recipe's."""

@@ -12,7 +12,6 @@ from weakseg.pipeline.pictures import draw_pictures
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.scoring import score_maps, score_masks
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.stages import localize, predict, refine
 
 
 def _settings(recipe: Recipe) -> Any:
@@ -30,16 +29,16 @@ def _work(context: Context) -> dict[str, Any]:
     if "localize" in recipe.stages:
         scored = score_maps(
             train,
-            lambda sample: load_maps(localize.maps_path(context, sample)),
+            lambda sample: load_maps(context.maps_path(sample)),
             recipe.localize.threshold,
             "evaluate localize",
         )
         metrics["localize"] = {"split": recipe.data.train, **scored.to_dict()}
     if "refine" in recipe.stages:
-        scored = score_masks(train, lambda sample: read_mask(refine.mask_path(context, sample)), "evaluate refine")
+        scored = score_masks(train, lambda sample: read_mask(context.pseudo_mask_path(sample)), "evaluate refine")
         metrics["refine"] = {"split": recipe.data.train, **scored.to_dict()}
     if "predict" in recipe.stages and val is not None:
-        scored = score_masks(val, lambda sample: read_mask(predict.mask_path(context, sample)), "evaluate predict")
+        scored = score_masks(val, lambda sample: read_mask(context.prediction_path(sample)), "evaluate predict")
         metrics["predict"] = {"split": recipe.data.val, **scored.to_dict()}
     write_json(context.run.folder / "metrics.json", metrics)
     draw_pictures(context)

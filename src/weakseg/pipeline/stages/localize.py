@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from weakseg.data.classmaps import ClassMaps, save_maps
 from weakseg.data.sample import Array, Sample
 from weakseg.engine.infer import process
-from weakseg.models.cams.base import CamMethod
 from weakseg.models.cams.multiscale import multi_scale_maps
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import cam_network, trained
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
-
-
-def maps_path(context: Context, sample: Sample) -> Path:
-    """Where the maps of a sample are."""
-    return context.file("localize", "maps", sample, ".safetensors")
 
 
 def _settings(recipe: Recipe) -> Any:
@@ -35,7 +28,7 @@ def _inputs(context: Context) -> Any:
 def _work(context: Context) -> dict[str, Any]:
     section, classes, device = context.recipe.localize, context.train.classes, context.fabric.device
     network = cam_network(context.recipe, len(classes), pretrained=False)
-    model = cast(CamMethod, trained(network, context.folder("classify") / "weights.safetensors", device))
+    model = trained(network, context.folder("classify") / "weights.safetensors", device)
 
     def work(sample: Sample, image: Array) -> None:
         tags = torch.from_numpy(classes.multi_hot(sample.tags))
@@ -44,13 +37,13 @@ def _work(context: Context) -> dict[str, Any]:
             model, photo, tags.to(device), scales=section.scales, flip=section.flip, stride=section.stride
         )
         labels = tuple(int(index) + 1 for index in torch.nonzero(tags)[:, 0])
-        save_maps(maps_path(context, sample), ClassMaps(labels, scores.cpu(), (image.shape[0], image.shape[1])))
+        save_maps(context.maps_path(sample), ClassMaps(labels, scores.cpu(), (image.shape[0], image.shape[1])))
 
     process(
         context.train.samples,
         Sample.read_image,
         work,
-        lambda sample: maps_path(context, sample),
+        context.maps_path,
         title="localize",
         workers=context.recipe.hardware.workers,
     )

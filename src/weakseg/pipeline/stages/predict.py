@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from weakseg.data.images import write_mask
@@ -14,11 +13,6 @@ from weakseg.pipeline.networks import segmentation_network, trained
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.segmenting import segment_photo
 from weakseg.pipeline.stage import Context, Stage
-
-
-def mask_path(context: Context, sample: Sample) -> Path:
-    """Where the predicted mask of a sample is."""
-    return context.file("predict", "masks", sample, ".png")
 
 
 def _settings(recipe: Recipe) -> Any:
@@ -40,13 +34,13 @@ def _work(context: Context) -> dict[str, Any]:
     def work(sample: Sample, image: Array) -> None:
         scores = segment_photo(model, image, scales=section.scales, flip=section.flip, device=device)
         labels = scores.argmax(dim=0).byte().numpy()
-        write_mask(mask_path(context, sample), classes.to_values(labels), classes.palette)
+        write_mask(context.prediction_path(sample), classes.to_values(labels), classes.palette)
 
     process(
         context.val.samples,
         Sample.read_image,
         work,
-        lambda sample: mask_path(context, sample),
+        context.prediction_path,
         title="predict",
         workers=context.recipe.hardware.workers,
     )

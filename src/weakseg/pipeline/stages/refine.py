@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from weakseg.data.classmaps import ClassMaps, load_maps
@@ -13,12 +12,6 @@ from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.refinement import add_background, build_refinements, to_mask
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.stages.localize import maps_path
-
-
-def mask_path(context: Context, sample: Sample) -> Path:
-    """Where the pseudo mask of a sample is."""
-    return context.file("refine", "masks", sample, ".png")
 
 
 def _settings(recipe: Recipe) -> Any:
@@ -31,12 +24,10 @@ def _inputs(context: Context) -> Any:
 
 def _work(context: Context) -> dict[str, Any]:
     section, classes = context.recipe.refine, context.train.classes
-    steps = build_refinements(
-        context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device
-    )
+    steps = build_refinements(context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device)
 
     def load(sample: Sample) -> tuple[Array, ClassMaps]:
-        return sample.read_image(), load_maps(maps_path(context, sample))
+        return sample.read_image(), load_maps(context.maps_path(sample))
 
     def work(sample: Sample, loaded: tuple[Array, ClassMaps]) -> None:
         image, maps = loaded
@@ -47,13 +38,13 @@ def _work(context: Context) -> dict[str, Any]:
         levels = (confidence * 255).round().byte().numpy()
         write_gray(context.file("refine", "confidence", sample, ".png"), levels)
         # The mask comes last: its presence says that the sample is done.
-        write_mask(mask_path(context, sample), classes.to_values(labels.numpy()), classes.palette)
+        write_mask(context.pseudo_mask_path(sample), classes.to_values(labels.numpy()), classes.palette)
 
     process(
         context.train.samples,
         load,
         work,
-        lambda sample: mask_path(context, sample),
+        context.pseudo_mask_path,
         title="refine",
         workers=context.recipe.hardware.workers,
     )

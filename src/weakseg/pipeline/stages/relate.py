@@ -15,7 +15,6 @@ from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import affinity_network, backbone_of
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.stages.localize import maps_path
 from weakseg.pipeline.training import train
 
 
@@ -24,7 +23,7 @@ def seed_reader(context: Context) -> Callable[[Sample], tuple[Tensor, Tensor, tu
     section = context.recipe.relate
 
     def read(sample: Sample) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-        maps = load_maps(maps_path(context, sample))
+        maps = load_maps(context.maps_path(sample))
         scores = resize_maps(maps.scores, maps.size)
         low, high = (with_background(scores, alpha) for alpha in (section.alpha_low, section.alpha_high))
         return low, high, maps.classes

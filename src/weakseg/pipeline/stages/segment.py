@@ -12,7 +12,6 @@ from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
 from weakseg.pipeline.networks import backbone_of, segmentation_network
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.stages.refine import mask_path
 from weakseg.pipeline.training import train
 
 
@@ -31,15 +30,13 @@ def _label_reader(context: Context) -> Callable[[Sample], Array]:
     if context.recipe.uses_true_masks:
         with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
         return lambda sample: classes.to_labels(with_masks[sample.id].read_mask())
-    return lambda sample: classes.to_labels(read_mask(mask_path(context, sample)))
+    return lambda sample: classes.to_labels(read_mask(context.pseudo_mask_path(sample)))
 
 
 def _work(context: Context) -> dict[str, Any]:
     section, classes = context.recipe.segment, context.train.classes
     model = segmentation_network(context.recipe, len(classes), pretrained=True)
-    examples = LabelledExamples(
-        context.train, _label_reader(context), section.augment.build(), model.mean, model.std
-    )
+    examples = LabelledExamples(context.train, _label_reader(context), section.augment.build(), model.mean, model.std)
     return train(context, "segment", model, examples, section.train.build())
 
 
