@@ -1,0 +1,50 @@
+import threading
+
+import numpy as np
+import pytest
+
+from weakseg.ops.workers import Workers
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("total", [0, 1, 7, 100, 4097])
+def test_every_turn_is_taken_once(threads: int, total: int) -> None:
+    taken = np.zeros(total, np.int64)
+
+    def loop(array: np.ndarray, start: int, stop: int) -> None:  # type: ignore[type-arg]
+        array[start:stop] += 1
+
+    with Workers(threads) as workers:
+        workers.run(loop, total, taken, grain=3)
+    assert (taken == 1).all()
+
+
+def test_each_part_has_its_own_private_array() -> None:
+    sums = np.zeros((4, 1), np.int64)
+    names = []
+
+    def loop(own: np.ndarray, start: int, stop: int) -> None:  # type: ignore[type-arg]
+        names.append(threading.current_thread().name)
+        own[0] += sum(range(start, stop))
+
+    with Workers(4) as workers:
+        workers.run(loop, 100, private=sums, grain=25)
+    assert sums.sum() == sum(range(100))
+    assert (sums > 0).all()
+    assert threading.current_thread().name in names
+
+
+def test_short_ranges_stay_with_the_caller() -> None:
+    threads = []
+    with Workers(4) as workers:
+        workers.run(lambda start, stop: threads.append(threading.current_thread()), 99, grain=50)
+    assert threads == [threading.current_thread()]
+
+
+def test_errors_come_back() -> None:
+    def loop(start: int, stop: int) -> None:
+        if start > 0:
+            raise RuntimeError("in the second part")
+
+    with Workers(2) as workers, pytest.raises(RuntimeError, match="second part"):
+        workers.run(loop, 10, grain=1)
