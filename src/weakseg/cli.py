@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DataOption = Annotated[
-    str, typer.Option("--data", help="voc:PATH, csv:PATH.csv, folders:PATH, or scenes[:N,seed=S].")
-]
+DataOption = Annotated[str, typer.Option("--data", help="voc:PATH, csv:PATH.csv, folders:PATH, or scenes[:N,seed=S].")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]
 
 
@@ -61,16 +60,21 @@ def demo(
     out: OutOption = Path("runs/demo"),
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
 ) -> None:
-    """Make the built-in pictures, run the whole pipeline on them and show what came out."""
+    """Make the built-in pictures, run the whole pipeline on them and show what came out.
+
+    The same as `weakseg run affinitynet --with small --with demo --data scenes:200`.
+    """
     from weakseg.pipeline.execute import execute
     from weakseg.pipeline.loading import load_recipe
 
-    finished = execute(load_recipe("demo", [], overrides or []), "scenes:240", out)
+    finished = execute(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:200", out)
     _print_run(finished.folder)
 
 
 @app.command()
-def data(source: Annotated[str, typer.Argument(help="voc:PATH, csv:PATH.csv, folders:PATH or scenes[:N,seed=S].")]) -> None:
+def data(
+    source: Annotated[str, typer.Argument(help="voc:PATH, csv:PATH.csv, folders:PATH or scenes[:N,seed=S].")],
+) -> None:
     """List a data source: images, tags, splits, and files that are missing or broken."""
     from weakseg.pipeline.listing import list_source
 
@@ -127,6 +131,9 @@ def _and_left_out(count: int) -> str:
 
 def main() -> None:
     """Entry point: an input error is one line on standard error and exit code 2."""
+    # Waiting threads soon sleep instead of spinning: on busy cores spinning makes two threads far slower than one.
+    # OpenMP reads this once, when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         app()
     except WeaksegError as error:

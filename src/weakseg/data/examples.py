@@ -82,8 +82,6 @@ class AffinityExamples:
         """One augmented photo and its affinity labels: 0 background, c + 1 class c, 255 unknown."""
         sample = self._images.samples[index]
         low, high, classes = self._read_seeds(sample)
-        image, low, high = self._transform(
-            to_tensor(sample.read_image()), tv_tensors.Mask(low), tv_tensors.Mask(high)
-        )
+        image, low, high = self._transform(to_tensor(sample.read_image()), tv_tensors.Mask(low), tv_tensors.Mask(high))
         low, high = (scores.as_subclass(Tensor) for scores in (low, high))
         return image.as_subclass(Tensor), affinity_seeds(low, high, classes, pool=self._stride).long()

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
@@ -91,9 +90,7 @@ def random_crop(side: int, *, mask_fill: float) -> v2.RandomCrop:
     return v2.RandomCrop(side, pad_if_needed=True, fill=fill)
 
 
-def build_transform(
-    augmentation: Augmentation, mean: RGB, std: RGB, *, mask_fill: float = 255
-) -> Callable[..., tuple[Tensor, ...]]:
+def build_transform(augmentation: Augmentation, mean: RGB, std: RGB, *, mask_fill: float = 255) -> Callable[..., Any]:
     """Compose an augmentation with normalisation.
 
     Args:
@@ -126,5 +123,3 @@ def build_transform(
 def to_tensor(image: NDArray[np.uint8]) -> tv_tensors.Image:
     """uint8 (H, W, 3) to an image tensor (3, H, W)."""
     return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1))
-
-

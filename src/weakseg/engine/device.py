@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from typing import Any
@@ -10,6 +11,9 @@ import torch
 from lightning_fabric import Fabric
 
 from weakseg.errors import WeaksegError
+
+# malloc.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
 def build_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "32-true", threads: int = 0) -> Fabric:
@@ -24,6 +28,7 @@ def build_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "
     Raises:
         WeaksegError: if this machine has no such device.
     """
+    keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
     try:
@@ -36,6 +41,20 @@ def build_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "
             f"({reason}); try hardware.accelerator=cpu hardware.devices=1 hardware.precision=32-true"
         ) from error
     return fabric
+
+
+def keep_freed_memory() -> None:
+    """Let the C allocator reuse large blocks instead of giving them back to the system (glibc; else nothing).
+
+    A training step on the CPU allocates the same activations again and again. By default glibc maps and unmaps each
+    of them, and clearing fresh pages costs a third of the step or more.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def describe(fabric: Fabric) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-
+"""Torch modules: backbones, CAM methods, affinity and segmentation networks."""

@@ -1,1 +1,1 @@
-"""Pure tensor functions: no files, no configuration, no modules."""
+"""Pure tensor functions: no files, no settings, no modules."""

@@ -15,7 +15,8 @@ from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import build_cam
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.segmentation import SegmentationNet, build_segmentation
-from weakseg.pipeline.recipe import BackboneSection, Recipe
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.sections import BackboneSection
 
 Network = TypeVar("Network", bound=nn.Module)
 

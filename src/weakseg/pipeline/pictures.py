@@ -15,7 +15,7 @@ from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.ops.maps import resize_maps
 from weakseg.pipeline.stage import Context
 
-CELL = 224
+WIDTH, HEIGHT = 232, 176
 ROWS = 8
 CAPTION = 18
 
@@ -62,16 +62,16 @@ def _sheet(path: Path, columns: Sequence[Column], images: ImageSet) -> Path:
     columns = list(columns)
     if any(sample.mask is not None for sample in samples):
         columns.append(("truth", lambda sample, image: _truth(sample, image, images)))
-    sheet = Image.new("RGB", (len(columns) * (CELL + 4) + 4, len(samples) * (CELL + CAPTION + 4) + CAPTION), "white")
+    sheet = Image.new("RGB", (len(columns) * (WIDTH + 4) + 4, len(samples) * (HEIGHT + CAPTION + 4) + CAPTION), "white")
     pen = ImageDraw.Draw(sheet)
     for column, (title, _) in enumerate(columns):
-        pen.text((column * (CELL + 4) + 6, 3), title, fill="black")
+        pen.text((column * (WIDTH + 4) + 6, 3), title, fill="black")
     for row, sample in enumerate(samples):
         image = sample.read_image()
-        top = CAPTION + row * (CELL + CAPTION + 4)
-        pen.text((6, top + CELL + 3), f"{sample.id}: {', '.join(sample.tags) or 'no tag'}", fill="black")
+        top = CAPTION + row * (HEIGHT + CAPTION + 4)
+        pen.text((6, top + HEIGHT + 2), f"{sample.id}: {', '.join(sample.tags) or 'no tag'}", fill="black")
         for column, (_, draw) in enumerate(columns):
-            sheet.paste(_fitted(draw(sample, image)), (column * (CELL + 4) + 4, top))
+            sheet.paste(_fitted(draw(sample, image)), (column * (WIDTH + 4) + 4, top))
     write_image(path, np.asarray(sheet))
     return path
 
@@ -86,8 +86,8 @@ def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 
 def _fitted(image: Array) -> Image.Image:
-    cell = Image.new("RGB", (CELL, CELL), "white")
+    cell = Image.new("RGB", (WIDTH, HEIGHT), "white")
     small = Image.fromarray(image)
-    small.thumbnail((CELL, CELL))
-    cell.paste(small, ((CELL - small.width) // 2, (CELL - small.height) // 2))
+    small.thumbnail((WIDTH, HEIGHT))
+    cell.paste(small, ((WIDTH - small.width) // 2, (HEIGHT - small.height) // 2))
     return cell

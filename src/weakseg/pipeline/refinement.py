@@ -1,10 +1,11 @@
-"""The refinements that a recipe can name: each takes ClassMaps with background and gives one back."""
+"""The refinements that a recipe can name: each takes the ClassMaps of a photo and gives one back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,23 +14,29 @@ from torch.nn import functional as F
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.ops.affinity import feature_affinity
+from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.maps import background_power, resize_maps
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
 from weakseg.pipeline.networks import affinity_network, trained
-from weakseg.pipeline.recipe import Recipe, WalkStep
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.refine_sections import BackgroundStep, CrfStep, PamrStep, WalkStep
 
 Refinement = Callable[[Array, ClassMaps], ClassMaps]
 
 
-def add_background(maps: ClassMaps, *, alpha: float | None, threshold: float | None) -> ClassMaps:
-    """Give maps a background channel: (1 - max)^alpha at full resolution, or the constant ``threshold``."""
-    scores = resize_maps(maps.scores, maps.size)
-    if alpha is not None:
-        background = background_power(scores, alpha)
-    else:
-        background = scores.new_full((1, *maps.size), threshold or 0.0)
-    return ClassMaps((0, *maps.classes), torch.cat([background, scores]), maps.size)
+def background(step: BackgroundStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+    """A background channel at full resolution: (1 - max)^alpha, or a constant."""
+
+    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
+        scores = resize_maps(maps.scores, maps.size)
+        if step.alpha is not None:
+            channel = background_power(scores, step.alpha)
+        else:
+            channel = scores.new_full((1, *maps.size), step.threshold or 0.0)
+        return ClassMaps((0, *maps.classes), torch.cat([channel, scores]), maps.size)
+
+    return refine
 
 
 def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
@@ -44,7 +51,7 @@ def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) ->
         view = F.pad(scaled_view(photo, 1.0, model.mean, model.std), padding)
         features = model(view[None].contiguous(memory_format=torch.channels_last))
         affinity = feature_affinity(features, radius, border=step.border)[0]
-        pooled = F.avg_pool2d(F.pad(maps.scores.to(device), padding), stride)
+        pooled = F.avg_pool2d(F.pad(resize_maps(maps.scores, maps.size).to(device), padding), stride)
         walked = random_walk(pooled, affinity, radius=radius, beta=step.beta, log2_steps=step.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]
         return replace(maps, scores=full[:, :height, :width].cpu())
@@ -52,10 +59,44 @@ def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) ->
     return refine
 
 
+def pamr_step(step: PamrStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+    """Pixel-adaptive mask refinement at full resolution (SPEC 8)."""
+    from weakseg.ops.pamr import pamr
+
+    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
+        photo = photo_tensor(torch.from_numpy(image)).to(device).float()[None] / 255
+        scores = pamr(photo, maps.scores.to(device)[None], iterations=step.iterations, dilations=step.dilations)
+        return replace(maps, scores=scores[0].cpu())
+
+    return refine
+
+
+def crf(step: CrfStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+    """Dense CRF at full resolution (SPEC 1.7)."""
+
+    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
+        scores = resize_maps(maps.scores, maps.size).to(device)
+        return replace(maps, scores=dense_crf(image, unary_from_scores(scores), PRESETS[step.preset]).cpu())
+
+    return refine
+
+
+def only_background(image: Array, maps: ClassMaps) -> ClassMaps:
+    """The maps of a photo without tags: background everywhere."""
+    return ClassMaps((0,), maps.scores.new_ones(1, *maps.size), maps.size)
+
+
+BUILDERS: dict[str, Callable[[Any, Recipe, Path, torch.device], Refinement]] = {
+    "background": background,
+    "walk": walk,
+    "pamr": pamr_step,
+    "crf": crf,
+}
+
+
 def build_refinements(recipe: Recipe, affinity_weights: Path, device: torch.device) -> list[Refinement]:
     """The recipe's refinements, in order."""
-    builders = {"walk": walk}
-    return [builders[step.method](step, recipe, affinity_weights, device) for step in recipe.refine.steps]
+    return [BUILDERS[step.method](step, recipe, affinity_weights, device) for step in recipe.refine.steps]
 
 
 def to_mask(maps: ClassMaps) -> tuple[Tensor, Tensor]:
@@ -64,7 +105,7 @@ def to_mask(maps: ClassMaps) -> tuple[Tensor, Tensor]:
     Returns:
         labels uint8 (H, W), and confidence float (H, W): the winner's share of the scores of its pixel.
     """
-    scores = maps.scores.clamp(min=0)
+    scores = resize_maps(maps.scores, maps.size).clamp(min=0)
     best, channel = scores.max(dim=0)
     labels = torch.tensor(maps.classes, dtype=torch.uint8)[channel]
     return labels, best / scores.sum(dim=0).clamp(min=1e-12)

@@ -10,7 +10,7 @@ from weakseg.data.sample import Array, Sample
 from weakseg.engine.infer import process
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refinement import add_background, build_refinements, to_mask
+from weakseg.pipeline.refinement import build_refinements, only_background, to_mask
 from weakseg.pipeline.stage import Context, Stage
 
 
@@ -23,7 +23,7 @@ def _inputs(context: Context) -> Any:
 
 
 def _work(context: Context) -> dict[str, Any]:
-    section, classes = context.recipe.refine, context.train.classes
+    classes = context.train.classes
     steps = build_refinements(context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device)
 
     def load(sample: Sample) -> tuple[Array, ClassMaps]:
@@ -31,8 +31,7 @@ def _work(context: Context) -> dict[str, Any]:
 
     def work(sample: Sample, loaded: tuple[Array, ClassMaps]) -> None:
         image, maps = loaded
-        maps = add_background(maps, alpha=section.alpha, threshold=section.threshold)
-        for step in steps if len(maps.classes) > 1 else ():
+        for step in steps if maps.classes else (only_background,):
             maps = step(image, maps)
         labels, confidence = to_mask(maps)
         levels = (confidence * 255).round().byte().numpy()

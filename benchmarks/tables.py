@@ -1,0 +1,105 @@
+"""Write the README's table of a weakly supervised run beside its upper bound, from the runs' manifests.
+
+python benchmarks/tables.py runs/animals runs/animals-supervised --into README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+Manifest = dict[str, Any]
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a finished run."""
+    manifest: Manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    if not manifest["finished"]:
+        raise SystemExit(f"{folder}: the run is not finished")
+    return manifest
+
+
+def miou(entry: Manifest) -> float:
+    """Mean IoU over the classes present, in percent."""
+    return 100 * float(entry["scores"]["miou_present"])
+
+
+def minutes(manifest: Manifest) -> float:
+    """Time of all stages."""
+    return sum(stage["seconds"] for stage in manifest["stages"].values()) / 60
+
+
+def rows(weak: Manifest, upper: Manifest) -> list[tuple[str, str, str, str]]:
+    """Step, split, mIoU, time."""
+    metrics, stages = weak["metrics"], weak["stages"]
+    maps, masks, predicted = metrics["localize"], metrics["refine"], metrics["predict"]
+    best = maps["best"]
+    bound = upper["metrics"]["predict"]
+
+    def seconds(*names: str) -> str:
+        return f"{sum(stages[name]['seconds'] for name in names) / 60:.1f} min"
+
+    return [
+        (
+            f"CAM, threshold {maps['threshold']:.2f} (recipe)",
+            maps["split"],
+            f"{miou(maps):.1f}",
+            seconds("classify", "localize"),
+        ),
+        (f"CAM, best threshold {best['threshold']:.2f} (chosen with masks)", maps["split"], f"{miou(best):.1f}", ""),
+        ("AffinityNet random walk: pseudo masks", masks["split"], f"{miou(masks):.1f}", seconds("relate", "refine")),
+        ("DeepLabV3+ trained on them", predicted["split"], f"{miou(predicted):.1f}", seconds("segment", "predict")),
+        (
+            "the same network trained on the true masks (`supervised`)",
+            bound["split"],
+            f"{miou(bound):.1f}",
+            f"{minutes(upper):.1f} min",
+        ),
+    ]
+
+
+def markdown(weak: Manifest, upper: Manifest) -> str:
+    """The table and the line that says where its figures come from."""
+    lines = ["| step | split | mIoU % | time |", "|---|---|---:|---:|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows(weak, upper)]
+    machine, metrics = weak["machine"], weak["metrics"]
+    ratio = miou(metrics["predict"]) / miou(upper["metrics"]["predict"])
+    gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
+    lines += [
+        "",
+        f"{metrics['localize']['images']} training and {metrics['predict']['images']} validation photos; the walk gains "
+        f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
+        f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak):.0f} minutes in all, "
+        f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, or put it between its marks in a file."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("weak", type=Path, help="run of affinitynet")
+    options.add_argument("upper", type=Path, help="run of supervised")
+    options.add_argument("--into", type=Path, help="file with <!-- table:animals --> and <!-- end -->")
+    given = options.parse_args()
+    table = markdown(read(given.weak), read(given.upper))
+    if given.into is None:
+        print(table)
+        return
+    text = given.into.read_text(encoding="utf-8")
+    changed, count = re.subn(
+        r"(<!-- table:animals -->\n).*?(<!-- end -->)",
+        lambda found: found[1] + table + "\n" + found[2],
+        text,
+        flags=re.S,
+    )
+    if count != 1:
+        raise SystemExit(f"{given.into}: no <!-- table:animals --> ... <!-- end -->")
+    given.into.write_text(changed, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

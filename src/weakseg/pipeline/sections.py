@@ -1,0 +1,96 @@
+"""Settings that several stages share, and those of classify and localize."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from weakseg.data.transforms import Augmentation
+from weakseg.engine.train import Schedule
+
+Stride = Literal[8, 16, 32]
+Unit = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackboneSection(Section):
+    """A timm network."""
+
+    name: str = "tf_efficientnet_lite0"
+    output_stride: Stride = 16
+    dilation: bool = True
+    batch_norm: Literal["frozen", "affine", "train"] = "frozen"
+    weights: str = "packaged"
+
+
+class AugmentSection(Section):
+    """Random changes of a training photo; see weakseg.data.transforms.Augmentation."""
+
+    crop: Annotated[int, Field(ge=32, multiple_of=8)] = 448
+    long_side: tuple[PositiveInt, PositiveInt] | None = None
+    scale: tuple[Positive, Positive] | None = None
+    flip: Unit = 0.5
+    jitter: tuple[Unit, Unit, Unit, Annotated[float, Field(ge=0, le=0.5)]] | None = None
+    pad: Literal["mean", "black"] = "mean"
+
+    @model_validator(mode="after")
+    def _ranges(self) -> AugmentSection:
+        for name, interval in (("long_side", self.long_side), ("scale", self.scale)):
+            if interval is not None and interval[0] > interval[1]:
+                raise ValueError(f"{name} must be [low, high] with low <= high, not {list(interval)}")
+        return self
+
+    def build(self) -> Augmentation:
+        """The augmentation that the section describes."""
+        return Augmentation(**self.model_dump())
+
+
+class TrainSection(Section):
+    """How long and how fast to train; see weakseg.engine.train.Schedule."""
+
+    epochs: PositiveInt = 5
+    batch_size: PositiveInt = 16
+    lr: Positive = 0.1
+    new_lr_factor: Positive = 10.0
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 5e-4
+    power: Annotated[float, Field(ge=0)] = 0.9
+    clip: Positive | None = None
+    double_bias: bool = False
+
+    def build(self) -> Schedule:
+        """The schedule that the section describes."""
+        return Schedule(**self.model_dump())
+
+
+class DataSection(Section):
+    """Which splits of the source are used."""
+
+    train: str = "train"
+    val: str = "val"
+
+
+class ClassifySection(Section):
+    """The CAM network."""
+
+    method: str = "cam"
+    options: dict[str, Any] = {}
+    augment: AugmentSection = AugmentSection()
+    train: TrainSection = TrainSection()
+
+
+class LocalizeSection(Section):
+    """CAM inference."""
+
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
+    flip: bool = True
+    stride: PositiveInt = 4
+    threshold: Unit = 0.2
