@@ -1,0 +1,127 @@
+"""Pixel-adaptive mask refinement, PAMR (Araslanov and Roth, CVPR 2020; SPEC 8).
+
+The authors copy all 48 neighbours of every score in every iteration. Here neighbours are shifted views of one padded
+tensor: beyond the kernel (48 values per pixel, whatever the number of classes) memory is that of a few score maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from weakseg.ops.walk import require_finite
+
+DILATIONS = (1, 2, 4, 8, 12, 24)
+_DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+# Values per thread that one block of rows holds: they stay in the processor's cache while the neighbours pass.
+_BLOCK = 1 << 16
+
+
+@torch.no_grad()
+def pamr(image: Tensor, masks: Tensor, *, iterations: int = 10, dilations: Sequence[int] = DILATIONS) -> Tensor:
+    """Replace every score by the mean of its neighbours, weighted by how alike their colours are, again and again.
+
+    Constant masks stay, results lie within the range of their channel, and channels do not touch each other.
+
+    Args:
+        image: (N, 3, H, W), RGB in [0, 1].
+        masks: (N, K, h, w), finite; resized to the image first, bilinear with align_corners=True.
+        iterations: how often, at least 0.
+        dilations: distances in pixels, 8 neighbours at each; outside the image its nearest pixel stands in.
+
+    Returns:
+        float32 (N, K, H, W) on the device of the masks, without gradient.
+
+    Raises:
+        ValueError: shapes that do not fit, NaN or infinite values, negative iterations, dilations below 1 or none.
+    """
+    if image.dim() != 4 or masks.dim() != 4 or len(image) != len(masks):
+        shapes = f"{tuple(image.shape)} and {tuple(masks.shape)}"
+        raise ValueError(f"PAMR takes images (N, 3, H, W) and masks (N, K, h, w), got {shapes}")
+    if iterations < 0:
+        raise ValueError(f"iterations is at least 0, got {iterations}")
+    require_finite(image, "image values")
+    require_finite(masks, "mask scores")
+    kernel = colour_kernel(image, dilations)
+    if masks.numel() == 0:
+        return masks.new_zeros(*masks.shape[:2], *image.shape[2:], dtype=torch.float32)
+    refined = start = F.interpolate(masks.float(), image.shape[2:], mode="bilinear", align_corners=True)
+    for _ in range(iterations):
+        refined = weighted_mean(refined, kernel, dilations)
+    # A mean never leaves the range of its inputs: this takes back rounding.
+    return refined.clamp(start.amin(dim=(2, 3), keepdim=True), start.amax(dim=(2, 3), keepdim=True))
+
+
+def colour_kernel(image: Tensor, dilations: Sequence[int] = DILATIONS) -> Tensor:
+    """Weights of all neighbours of every pixel: softmax of mean_channels(-|I_p - I_n| / (1e-8 + 0.1 s)).
+
+    s is a channel's unbiased standard deviation over all neighbours and the pixel itself, once per dilation.
+
+    Args:
+        image: (N, C, H, W).
+        dilations: n distances in pixels.
+
+    Returns:
+        float32 (N, 8 n, H, W), sum 1 over the neighbours: dilation by dilation, each in raster order.
+
+    Raises:
+        ValueError: dilations below 1, or none.
+    """
+    if not dilations or min(dilations) < 1:
+        raise ValueError(f"dilations are one or more distances of at least 1 pixel, got {tuple(dilations)}")
+    image = image.float()
+    kernel = image.new_empty(len(image), 8 * len(dilations), *image.shape[2:])
+    padded = _padded(image, dilations)
+    for rows in _row_blocks(image):
+        centre, others = image[..., rows, :], _neighbours(padded, rows, dilations)
+        slope = -1 / (1e-8 + 0.1 * _deviation(centre, others)) / image.shape[1]
+        likeness = [(other - centre).abs_().mul_(slope).sum(dim=1) for other in others]
+        kernel[..., rows, :] = torch.stack(likeness, dim=1).softmax(dim=1)
+    return kernel
+
+
+def weighted_mean(maps: Tensor, kernel: Tensor, dilations: Sequence[int] = DILATIONS) -> Tensor:
+    """One iteration: the mean of all neighbours of maps (N, K, H, W), weighted by a `colour_kernel`."""
+    result = torch.zeros_like(maps)
+    padded = _padded(maps, dilations)
+    for rows in _row_blocks(maps):
+        weights = kernel[..., rows, :].split(1, dim=1)
+        for weight, other in zip(weights, _neighbours(padded, rows, dilations), strict=True):
+            result[..., rows, :].addcmul_(weight, other)
+    return result
+
+
+def _deviation(centre: Tensor, others: Sequence[Tensor]) -> Tensor:
+    """Unbiased standard deviation over the neighbours and len(others) / 8 times the centre."""
+    # Differences from the centre: their squares do not cancel as those of the colours would.
+    total, squares = torch.zeros_like(centre), torch.zeros_like(centre)
+    for other in others:
+        difference = other - centre
+        total += difference
+        squares.addcmul_(difference, difference)
+    count = len(others) + len(others) // 8
+    return ((squares - total * total / count) / (count - 1)).clamp_(min=0).sqrt_()
+
+
+def _padded(maps: Tensor, dilations: Sequence[int]) -> Tensor:
+    return F.pad(maps, (max(dilations),) * 4, mode="replicate")
+
+
+def _neighbours(padded: Tensor, rows: slice, dilations: Sequence[int]) -> list[Tensor]:
+    """Views of a padded tensor: for some rows of its inside, all pixels' neighbours in each direction and distance."""
+    reach = max(dilations)
+    width = padded.shape[-1] - 2 * reach
+    tops_lefts = [(reach + dy * far, reach + dx * far) for far in dilations for dy, dx in _DIRECTIONS]
+    return [padded[..., top + rows.start : top + rows.stop, left : left + width] for top, left in tops_lefts]
+
+
+def _row_blocks(maps: Tensor) -> Iterator[slice]:
+    """Rows to work on together: on a CPU what its cache holds, elsewhere all of them."""
+    height = maps.shape[-2]
+    values_per_row = max(1, maps.numel() // height)
+    step = max(1, _BLOCK * torch.get_num_threads() // values_per_row) if maps.device.type == "cpu" else height
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
