@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import overlay, read_mask, write_image
 from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.errors import WeaksegError
 from weakseg.ops.maps import resize_maps
 from weakseg.pipeline.stage import Context
 
@@ -22,8 +23,14 @@ CAPTION = 18
 Column = tuple[str, Callable[[Sample, Array], Array]]
 
 
-def draw_pictures(context: Context) -> list[Path]:
-    """Write the run's contact sheets into ``pictures/`` and return their paths."""
+def draw_pictures(context: Context, train: ImageSet, val: ImageSet | None) -> list[Path]:
+    """Write the run's contact sheets into ``pictures/`` and return their paths.
+
+    Args:
+        context: of the run.
+        train: the training list with its ground truth.
+        val: the evaluation list with its ground truth, or None.
+    """
     stages, folder = context.recipe.stages, context.run.folder / "pictures"
     written: list[Path] = []
     columns: list[Column] = [("photo", lambda _, image: image)]
@@ -32,8 +39,7 @@ def draw_pictures(context: Context) -> list[Path]:
     if "refine" in stages:
         columns.append(_mask_column("pseudo mask", context, lambda sample: read_mask(context.pseudo_mask_path(sample))))
     if len(columns) > 1:
-        written.append(_sheet(folder / "train.png", columns, context.true_masks("train")))
-    val = context.true_masks("val")
+        written.append(_sheet(folder / "train.png", columns, train))
     if "predict" in stages and val is not None:
         columns = [
             ("photo", lambda _, image: image),
@@ -77,7 +83,10 @@ def _sheet(path: Path, columns: Sequence[Column], images: ImageSet) -> Path:
 
 
 def _truth(sample: Sample, image: Array, images: ImageSet) -> Array:
-    return overlay(image, sample.read_mask(), images.classes.palette) if sample.mask is not None else image
+    try:
+        return overlay(image, sample.read_mask(), images.classes.palette)
+    except WeaksegError:  # none, or a broken one: metrics.json names it
+        return np.full_like(image, 128)
 
 
 def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:

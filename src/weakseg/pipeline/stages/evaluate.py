@@ -6,6 +6,7 @@ from typing import Any
 
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask
+from weakseg.data.sample import ImageSet
 from weakseg.files import write_json
 from weakseg.pipeline.inputs import mask_fingerprint
 from weakseg.pipeline.pictures import draw_pictures
@@ -19,12 +20,16 @@ def _settings(recipe: Recipe) -> Any:
 
 
 def _inputs(context: Context) -> Any:
-    return [mask_fingerprint(images) for images in (context.true_masks("train"), context.true_masks("val")) if images]
+    return [mask_fingerprint(images) for images in _true_masks(context) if images]
+
+
+def _true_masks(context: Context) -> tuple[ImageSet, ImageSet | None]:
+    return context.true_masks("train"), context.true_masks("val") if context.val else None
 
 
 def _work(context: Context) -> dict[str, Any]:
     recipe = context.recipe
-    train, val = context.true_masks("train"), context.true_masks("val")
+    train, val = _true_masks(context)
     metrics: dict[str, Any] = {}
     if "localize" in recipe.stages:
         scored = score_maps(
@@ -41,7 +46,7 @@ def _work(context: Context) -> dict[str, Any]:
         scored = score_masks(val, lambda sample: read_mask(context.prediction_path(sample)), "evaluate predict")
         metrics["predict"] = {"split": recipe.data.val, **scored.to_dict()}
     write_json(context.run.folder / "metrics.json", metrics)
-    draw_pictures(context)
+    draw_pictures(context, train, val)
     return {"problems": sum(len(entry["left_out"]) for entry in metrics.values())}
 
 
