@@ -1,9 +1,10 @@
-"""Fixtures shared by all tests: reference vectors and real photos."""
+"""Fixtures shared by all tests: reference vectors, real photos, a finished run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+
+import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,3 +46,31 @@ def animals() -> Path:
     if not (folder / "JPEGImages").is_dir():
         pytest.skip(f"no photos at {folder}; WEAKSEG_ANIMALS may name the voc-animals folder")
     return folder
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A tiny run of ``affinitynet``, made once and to be left as it is.
+
+    Attributes:
+        folder: of the run.
+        photos: its data, in VOC layout.
+        arguments: of the command that made it.
+        ended: how that command ended.
+    """
+
+    folder: Path
+    photos: Path
+    arguments: list[str]
+    ended: tiny.Ended
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """A finished run that tests may read, or copy and go on from."""
+    root = tmp_path_factory.mktemp("finished")
+    photos = tiny.write_photos(root / "photos")
+    arguments = tiny.run_arguments(photos, root / "run")
+    ended = tiny.weakseg(*arguments)
+    assert ended.code == 0, ended.err
+    return FinishedRun(root / "run", photos, arguments, ended)
