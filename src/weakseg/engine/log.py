@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
 
@@ -17,10 +18,13 @@ class MetricsLog:
         self.path = path
 
     def write(self, stage: str, step: int, **figures: Any) -> None:
-        """Append one line."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"stage": stage, "step": step, **figures}) + "\n")
+        """Append one line. Raises WeaksegError if the file cannot be written."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"stage": stage, "step": step, **figures}) + "\n")
+        except OSError as error:
+            raise WeaksegError(f"{self.path}: cannot be written ({error.strerror}); make room there") from error
 
     def rows(self) -> list[dict[str, Any]]:
         """All complete lines; one cut short by a kill is passed over."""

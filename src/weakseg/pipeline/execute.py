@@ -41,6 +41,7 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         run.write_recipe(recipe)
         _write_manifest(context, data, problems, finished=False)
         run_stages(context, [ALL[name] for name in recipe.stages])
+        run.tidy(recipe.stages)
         _write_manifest(context, data, problems, finished=True)
     return run
 

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ import yaml
 
 from weakseg.engine.log import MetricsLog
 from weakseg.errors import WeaksegError
-from weakseg.files import read_json, replacing, write_json
+from weakseg.files import read_json, remove_temporary, replacing, write_json
 from weakseg.pipeline.loading import validate
 from weakseg.pipeline.recipe import Recipe
 
@@ -70,6 +70,8 @@ class Run:
         """Prepare a stage's folder: keep what an interrupted run with the same key left, else start afresh."""
         record = self.record(stage)
         if record.get("key") != key:
+            # First of all: a kill in the middle must not leave a record of outputs that are gone.
+            (self.stage_folder(stage) / RECORD).unlink(missing_ok=True)
             shutil.rmtree(self.stage_folder(stage), ignore_errors=True)
             record = {"key": key, "sessions": 0}
         record |= {"done": False, "sessions": record["sessions"] + 1}
@@ -80,6 +82,12 @@ class Run:
         record = self.record(stage) | {"done": True, "seconds": round(seconds, 2), "ended": now(), "summary": summary}
         write_json(self.stage_folder(stage) / RECORD, record)
         (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
+
+    def tidy(self, stages: Iterable[str]) -> None:
+        """Remove what killed processes have left behind, once all stages are done."""
+        remove_temporary(self.folder)
+        for stage in stages:
+            (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Keep the recipe that the run was last started with."""
