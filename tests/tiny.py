@@ -140,15 +140,15 @@ def _child(arguments: list[str], log: Path, die_at: tuple[str, int] | None, limi
 
     from weakseg.cli import main
 
-    with log.open("a", encoding="utf-8") as file:
-        sys.stdout = sys.stderr = file
-        sys.argv = ["weakseg", *arguments]
-        if limit:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        if die_at:
-            _die(*die_at)
-        main()
+    # Not closed: a traceback that nobody caught must find its way there too.
+    sys.stdout = sys.stderr = log.open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
+    sys.argv = ["weakseg", *arguments]
+    if limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    if die_at:
+        _die(*die_at)
+    main()
 
 
 def _die(text: str, count: int) -> None:
