@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from weakseg.engine.progress import logger
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
@@ -23,6 +24,8 @@ class MetricsLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"stage": stage, "step": step, **figures}) + "\n")
+            shown = (f"{name} {value:.4g}" for name, value in figures.items() if isinstance(value, int | float))
+            logger.info("%s step %d: %s", stage, step, ", ".join(shown))
         except OSError as error:
             raise WeaksegError(f"{self.path}: cannot be written ({error.strerror}); make room there") from error
 

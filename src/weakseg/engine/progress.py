@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -25,6 +27,31 @@ T = TypeVar("T")
 PLAIN_SECONDS = 15.0
 
 console = Console(stderr=True)
+logger = logging.getLogger("weakseg")
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the user, and the run's log."""
+    console.print(text, style=style, highlight=False, soft_wrap=True)
+    logger.info(text)
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Append what is said and measured to a text file, with times."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = True
+        handler.close()
 
 
 class RateColumn(ProgressColumn):

@@ -13,14 +13,16 @@ from weakseg import __version__
 from weakseg.data.sample import ImageSet
 from weakseg.data.source import Source, open_source
 from weakseg.engine.device import build_fabric, describe
-from weakseg.engine.progress import console
+from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.inputs import fingerprint, readable
+from weakseg.pipeline.networks import backbone_of, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages
 from weakseg.pipeline.stages import ALL
 
+TRAINED = ("classify", "relate", "segment")
 LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
 
 
@@ -32,9 +34,10 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
     """
     run = open_folder(folder)
     source = open_source(data)
-    for text in (*source.warnings, *source.problems):
-        console.print(f"data: {text}", style="yellow", highlight=False, soft_wrap=True)
-    with run.locked():
+    with run.locked(), logging_to(run.folder / "log.txt"):
+        say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
+        for text in (*source.warnings, *source.problems):
+            say(f"data: {text}", "yellow")
         hardware = recipe.hardware
         fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
         context, problems = _prepare(recipe, source, run, fabric)
@@ -61,7 +64,7 @@ def _prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Con
         )
         problems += more
     for text in problems:
-        console.print(f"left out: {text}", style="yellow", highlight=False, soft_wrap=True)
+        say(f"left out: {text}", "yellow")
     kept = {sample.id for images in (train, val) if images for sample in images.samples}
     splits = {recipe.data.train, recipe.data.val} & set(source.splits)
     excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
@@ -89,7 +92,11 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
                 "for_training": recipe.uses_true_masks,
                 "for_choosing": "nothing; the best thresholds in metrics.json are reported apart",
             },
-            "weights": recipe.backbone.weights,
+            "weights": {
+                name: {"origin": weights_origin(backbone_of(recipe, name)), "trained": run.weights_hash(name)}
+                for name in recipe.stages
+                if name in TRAINED
+            },
             "machine": describe(context.fabric),
             "started": earlier.get("started") or now(),
             "finished": now() if finished else None,

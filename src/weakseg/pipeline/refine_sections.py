@@ -92,6 +92,7 @@ class CrfStep(Section):
 
 
 RefineStep = Annotated[BackgroundStep | WalkStep | PamrStep | CrfStep, Field(discriminator="method")]
+METHODS = ("background", "walk", "pamr", "crf")
 
 
 class RefineSection(Section):

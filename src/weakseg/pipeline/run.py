@@ -32,6 +32,12 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def now() -> str:
     """The time as a manifest writes it (UTC, to the second)."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -88,6 +94,11 @@ class Run:
         remove_temporary(self.folder)
         for stage in stages:
             (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
+
+    def weights_hash(self, stage: str) -> str | None:
+        """SHA-256 of the weights that a stage has trained; None before it ends."""
+        path = self.stage_folder(stage) / "weights.safetensors"
+        return file_hash(path) if path.exists() else None
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Keep the recipe that the run was last started with."""

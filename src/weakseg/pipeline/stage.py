@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
-from weakseg.engine.progress import console
+from weakseg.engine.progress import say
 from weakseg.engine.seeding import derive_seed
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, digest
@@ -111,11 +111,11 @@ def run_stages(context: Context, stages: Sequence[Stage]) -> None:
     """Run what is not yet done, in order."""
     for stage, key in zip(stages, stage_keys(context, stages).values(), strict=True):
         if context.run.is_done(stage.name, key):
-            console.print(f"{stage.name}: done before, unchanged", style="dim", highlight=False)
+            say(f"{stage.name}: done before, unchanged", "dim")
             continue
         context.run.begin(stage.name, key)
         start = time.monotonic()
         summary = stage.work(context)
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, summary)
-        console.print(f"{stage.name}: {seconds:.0f} s", style="green", highlight=False)
+        say(f"{stage.name}: {seconds:.0f} s", "green")

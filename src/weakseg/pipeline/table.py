@@ -19,11 +19,11 @@ def run_table(manifest: dict[str, Any]) -> Table:
     machine = manifest["machine"]
     table = Table(
         title=f"{manifest['recipe']} on {manifest['data']}, seed {manifest['seed']}",
-        caption=f"{machine['name']}, {machine['threads']} threads; mIoU in % over the classes present",
+        caption=f"{machine['name']}, {machine['threads']} threads; mIoU in %, over the classes present and over all",
     )
     table.add_column("stage")
     table.add_column("split")
-    for name in ("images", "mIoU", "time"):
+    for name in ("images", "mIoU", "over all", "time"):
         table.add_column(name, justify="right")
     metrics = manifest["metrics"] or {}
     for stage, record in manifest["stages"].items():
@@ -33,13 +33,17 @@ def run_table(manifest: dict[str, Any]) -> Table:
         if (record["sessions"] or 1) > 1:
             time += " (resumed)"
         images = str(entry["images"]) if entry else ""
-        miou = percent(scores["miou_present"]) if scores else ("no masks" if entry else "")
-        table.add_row(stage, entry.get("split", ""), images, miou, time)
+        figures = _both(scores) if scores else ("no masks" if entry else "", "")
+        table.add_row(stage, entry.get("split", ""), images, *figures, time)
         if "best" in entry:
             best = entry["best"]
             label = f"  best threshold {best['threshold']:.2f} (uses masks)"
-            table.add_row(label, entry["split"], images, percent(best["scores"]["miou_present"]), "")
+            table.add_row(label, entry["split"], images, *_both(best["scores"]), "")
     return table
+
+
+def _both(scores: Scores) -> tuple[str, str]:
+    return percent(scores["miou_present"]), percent(scores["miou_all"])
 
 
 def class_table(scores: Scores, title: str) -> Table:

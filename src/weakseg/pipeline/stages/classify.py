@@ -6,14 +6,15 @@ from typing import Any
 
 from weakseg.data.examples import TaggedExamples
 from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.networks import backbone_of, cam_network
+from weakseg.pipeline.networks import backbone_of, cam_network, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 from weakseg.pipeline.training import train
 
 
 def _settings(recipe: Recipe) -> Any:
-    return [recipe.classify.model_dump(), backbone_of(recipe, "classify").model_dump()]
+    backbone = backbone_of(recipe, "classify")
+    return [recipe.classify.model_dump(), backbone.model_dump(), weights_origin(backbone)]
 
 
 def _inputs(context: Context) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from weakseg.data.images import write_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.engine.infer import process
-from weakseg.engine.progress import console
+from weakseg.engine.progress import say
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import segmentation_network, trained
 from weakseg.pipeline.recipe import Recipe
@@ -25,7 +25,7 @@ def _inputs(context: Context) -> Any:
 
 def _work(context: Context) -> dict[str, Any]:
     if context.val is None:
-        console.print(f"predict: the data have no split {context.recipe.data.val!r}, nothing to predict")
+        say(f"predict: the data have no split {context.recipe.data.val!r}, nothing to predict")
         return {"images": 0}
     section, classes, device = context.recipe.predict, context.val.classes, context.fabric.device
     network = segmentation_network(context.recipe, len(classes), pretrained=False)

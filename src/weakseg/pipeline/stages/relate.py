@@ -14,14 +14,15 @@ from weakseg.engine.infer import process
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.maps import resize_maps, with_background
 from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.networks import affinity_network, backbone_of
+from weakseg.pipeline.networks import affinity_network, backbone_of, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 from weakseg.pipeline.training import train
 
 
 def _settings(recipe: Recipe) -> Any:
-    return [recipe.relate.model_dump(), backbone_of(recipe, "relate").model_dump()]
+    backbone = backbone_of(recipe, "relate")
+    return [recipe.relate.model_dump(), backbone.model_dump(), weights_origin(backbone)]
 
 
 def _inputs(context: Context) -> Any:

@@ -9,14 +9,15 @@ from weakseg.data.examples import LabelledExamples
 from weakseg.data.images import read_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
-from weakseg.pipeline.networks import backbone_of, segmentation_network
+from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 from weakseg.pipeline.training import train
 
 
 def _settings(recipe: Recipe) -> Any:
-    return [recipe.segment.model_dump(), backbone_of(recipe, "segment").model_dump()]
+    backbone = backbone_of(recipe, "segment")
+    return [recipe.segment.model_dump(), backbone.model_dump(), weights_origin(backbone)]
 
 
 def _inputs(context: Context) -> Any:
