@@ -19,6 +19,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+INTERRUPTED = 130  # what typer makes of Ctrl-C
+
 DataOption = Annotated[str, typer.Option("--data", help="voc:PATH, csv:PATH.csv, folders:PATH, or scenes[:N,seed=S].")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]
 
@@ -134,13 +136,17 @@ def main() -> None:
     # Waiting threads soon sleep instead of spinning: on busy cores spinning makes two threads far slower than one.
     # OpenMP reads this once, when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     try:
-        app()
-    except WeaksegError as error:
-        if "--debug" in sys.argv:
+        app(args=arguments)
+    except (WeaksegError, OSError) as error:
+        if len(arguments) < len(sys.argv) - 1:
             raise
-        print(f"weakseg: {error}", file=sys.stderr)
+        # An error in a loading process comes with that process's traceback; what it says is the last line.
+        line = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        print(f"weakseg: {line.removeprefix('weakseg.errors.WeaksegError: ')}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("weakseg: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("weakseg: interrupted; the same command goes on from here", file=sys.stderr)
+        raise
