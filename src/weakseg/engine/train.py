@@ -143,7 +143,9 @@ def fit(
     log.rewind(title, start)
     stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)
     sampler = StepSampler(len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size)
-    loader = DataLoader(Seeded(examples, seed), batch_sampler=sampler, num_workers=workers, pin_memory=workers > 0)
+    loader = DataLoader(
+        Seeded(examples, seed), batch_sampler=sampler, num_workers=workers, pin_memory=fabric.device.type == "cuda"
+    )
     window, saved = Window(), time.monotonic()
     with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
         for done, batch in enumerate(loader, start=start + 1):
