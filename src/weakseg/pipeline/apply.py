@@ -7,25 +7,13 @@ from pathlib import Path
 
 from weakseg.data.images import overlay, read_image, write_image, write_mask
 from weakseg.data.paths import list_images, unique_ids
-from weakseg.data.sample import Array, Classes
+from weakseg.data.sample import Array
 from weakseg.engine.device import build_fabric
 from weakseg.engine.progress import track
 from weakseg.errors import WeaksegError
-from weakseg.files import read_json
 from weakseg.pipeline.networks import segmentation_network, trained
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.segmenting import segment_photo
-
-CLASSES = "classes.json"
-
-
-def read_classes(run: Run) -> Classes:
-    """The classes that a run was trained on."""
-    content = read_json(run.folder / CLASSES)
-    if content is None:
-        raise WeaksegError(f"{run.folder}: no {CLASSES}; is it the directory of a finished `weakseg run`?")
-    palette = tuple((red, green, blue) for red, green, blue in content["palette"])
-    return Classes(tuple(content["names"]), tuple(content["values"]), palette)
 
 
 def collect(paths: Sequence[Path]) -> list[Path]:
@@ -61,7 +49,7 @@ def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int,
         raise WeaksegError(
             f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
         )
-    classes, hardware = read_classes(run), recipe.hardware
+    classes, hardware = run.read_classes(), recipe.hardware
     fabric = build_fabric(hardware.accelerator, 1, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)
     problems: list[str] = []

@@ -16,10 +16,10 @@ from weakseg.engine.device import build_fabric, describe
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.inputs import fingerprint, readable
-from weakseg.pipeline.networks import backbone_of, weights_origin
+from weakseg.pipeline.networks import backbone_of, check_networks, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
-from weakseg.pipeline.stage import Context, run_stages
+from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
 
 TRAINED = ("classify", "relate", "segment")
@@ -40,10 +40,16 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
             say(f"data: {text}", "yellow")
         hardware = recipe.hardware
         fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
-        context, problems = _prepare(recipe, source, run, fabric)
+        context, unreadable = _prepare(recipe, source, run, fabric)
+        problems = [*source.problems, *unreadable]
+        stages = [ALL[name] for name in recipe.stages]
+        keys = stage_keys(context, stages)
+        # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
+        check_networks(recipe, len(source.classes), [name for name in keys if not run.is_done(name, keys[name])])
         run.write_recipe(recipe)
+        run.write_classes(source.classes)
         _write_manifest(context, data, problems, finished=False)
-        run_stages(context, [ALL[name] for name in recipe.stages])
+        run_stages(context, stages, keys)
         run.tidy(recipe.stages)
         _write_manifest(context, data, problems, finished=True)
     return run
@@ -114,4 +120,4 @@ def left_out(run: Run) -> Sequence[str]:
     """What the run has left out, one line each."""
     manifest = run.read_manifest()
     scored = [line for entry in (manifest["metrics"] or {}).values() for line in entry["left_out"]]
-    return [*manifest["left_out"], *scored]
+    return list(dict.fromkeys([*manifest["left_out"], *scored]))

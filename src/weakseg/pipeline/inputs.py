@@ -32,7 +32,7 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
     Args:
         images: the list, with masks where ``masks`` is set.
         cache: JSON file that keeps the verdict for this very list.
-        masks: also decode the masks and compare their size with the image's.
+        masks: every image needs a mask: decode it and compare its size with the image's.
         title: of the progress bar.
 
     Returns:
@@ -46,7 +46,9 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
     if verdict is None or verdict.get("key") != key:
         with bar(title, len(images)) as running:
             good, problems = inspect(images.samples, masks=masks, progress=running.advance)
-        ids = {sample.id for sample in good}
+        without = {sample.id for sample in good if masks and sample.mask is None}
+        problems = problems + [f"{name}: no mask" for name in sorted(without)]
+        ids = {sample.id for sample in good} - without
         bad = [sample.id for sample in images.samples if sample.id not in ids]
         verdict = {"key": key, "bad": bad, "problems": problems}
         write_json(cache, verdict)

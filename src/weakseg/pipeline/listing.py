@@ -93,7 +93,7 @@ def print_run(folder: Path) -> None:
         out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
     problems = left_out(run)
     if problems:
-        out.print(f"{len(problems)} files left out, by name in {run.manifest_path}", style="yellow")
+        out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
     pictures = folder / "pictures"
     if pictures.is_dir():
         out.print(f"pictures: {', '.join(str(path) for path in sorted(pictures.glob('*.png')))}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from torch import nn
 
 from weakseg.engine.checkpoint import load_weights
 from weakseg.engine.seeding import derive_seed
+from weakseg.errors import WeaksegError
 from weakseg.models.affinitynet import AffinityNet
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import build_cam
@@ -46,7 +48,10 @@ def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMetho
         torch.manual_seed(derive_seed(recipe.seed, "classify", "init"))
         section = backbone_of(recipe, "classify")
         backbone = build_backbone(**_options(section, pretrained=pretrained))
-        return build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
+        try:
+            return build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
+        except (TypeError, ValueError) as error:  # a keyword that the method does not have, or a value it refuses
+            raise WeaksegError(f"classify.options: {error}") from error
 
 
 def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
@@ -71,6 +76,18 @@ def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) ->
         options = _options(backbone_of(recipe, "segment"), pretrained=pretrained)
         name = options.pop("name")
         return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
+
+
+def check_networks(recipe: Recipe, n_classes: int, stages: Iterable[str]) -> None:
+    """Build and forget the networks of stages. Raises WeaksegError for a wrong name, option or weights file."""
+    build: dict[str, Callable[[], nn.Module]] = {
+        "classify": lambda: cam_network(recipe, n_classes, pretrained=True),
+        "relate": lambda: affinity_network(recipe, pretrained=True),
+        "segment": lambda: segmentation_network(recipe, n_classes, pretrained=True),
+    }
+    for stage in stages:
+        if stage in build:
+            build[stage]()
 
 
 def trained(model: Network, weights: Path, device: torch.device) -> Network:

@@ -8,13 +8,14 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from weakseg.data.sample import Classes
 from weakseg.engine.log import MetricsLog
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, remove_temporary, replacing, write_json
@@ -22,6 +23,7 @@ from weakseg.pipeline.loading import validate
 from weakseg.pipeline.recipe import Recipe
 
 RECIPE = "recipe.yaml"
+CLASSES = "classes.json"
 MANIFEST = "manifest.json"
 RECORD = "stage.json"
 
@@ -111,6 +113,18 @@ class Run:
         if not path.is_file():
             raise WeaksegError(f"{self.folder}: no weakseg run (it has no {RECIPE}); make one with `weakseg run`")
         return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+    def write_classes(self, classes: Classes) -> None:
+        """Keep the classes that the run is trained on."""
+        write_json(self.folder / CLASSES, asdict(classes))
+
+    def read_classes(self) -> Classes:
+        """The classes that the run was trained on. Raises WeaksegError if there are none."""
+        content = read_json(self.folder / CLASSES)
+        if content is None:
+            raise WeaksegError(f"{self.folder}: no {CLASSES}; is it the directory of a finished `weakseg run`?")
+        palette = tuple((red, green, blue) for red, green, blue in content["palette"])
+        return Classes(tuple(content["names"]), tuple(content["values"]), palette)
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest. Raises WeaksegError if there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -107,9 +107,10 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
     return keys
 
 
-def run_stages(context: Context, stages: Sequence[Stage]) -> None:
-    """Run what is not yet done, in order."""
-    for stage, key in zip(stages, stage_keys(context, stages).values(), strict=True):
+def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str]) -> None:
+    """Run what is not yet done with its key of ``stage_keys``, in order."""
+    for stage in stages:
+        key = keys[stage.name]
         if context.run.is_done(stage.name, key):
             say(f"{stage.name}: done before, unchanged", "dim")
             continue
