@@ -18,9 +18,14 @@ def test_a_file_is_replaced_at_once_and_its_folders_made(tmp_path):
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path, fault):
     path = tmp_path / "x.txt"
     path.write_text("old")
-    with pytest.raises((KeyboardInterrupt, ValueError, WeaksegError)), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise fault
+
+    def write():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise fault
+
+    with pytest.raises((KeyboardInterrupt, ValueError, WeaksegError)):
+        write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -141,7 +141,7 @@ def _child(arguments: list[str], log: Path, die_at: tuple[str, int] | None, limi
     from weakseg.cli import main
 
     # Not closed: a traceback that nobody caught must find its way there too.
-    sys.stdout = sys.stderr = log.open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stderr = log.open("a", buffering=1, encoding="utf-8")
     sys.argv = ["weakseg", *arguments]
     if limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

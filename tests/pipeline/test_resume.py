@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-import tiny
 
+import tiny
 from weakseg.pipeline.run import Run
 
 STAGES = ("classify", "localize", "relate", "refine", "segment", "predict", "evaluate")
@@ -36,7 +36,7 @@ def outputs(folder):
     """Every result of a run: bytes by name. What tells of time and sessions is left out."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     named = {str(path.relative_to(folder)): path for path in files}
-    timed = ("manifest.json", "stage.json", "metrics.jsonl", ".lock", "recipe.yaml")
+    timed = ("manifest.json", "stage.json", "metrics.jsonl", "log.txt", ".lock", "recipe.yaml")
     return {name: path.read_bytes() for name, path in named.items() if not name.endswith(timed)}
 
 

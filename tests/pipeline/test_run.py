@@ -39,8 +39,8 @@ def test_a_stage_whose_outputs_are_half_removed_is_not_done(run, monkeypatch):
         (folder / "mask.png").unlink()
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(shutil, "rmtree", killed)
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
         run.begin("refine", "second")
     assert not run.is_done("refine", "first")
 
