@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
 import os
 import platform
@@ -59,8 +61,8 @@ def median_times(
 def peak_memory(call: Callable[[], object], device: str = "cpu") -> float:
     """Measure the memory that one call adds at its peak, in MB (2^20 bytes).
 
-    On a GPU the allocator counts; on the CPU the resident set is sampled every millisecond (Linux only, else NaN),
-    so what earlier calls left in the process' heap is not seen: measure before timing.
+    On a GPU the allocator counts. On the CPU the resident set is sampled every millisecond (Linux only, else NaN),
+    after what earlier calls freed has gone back to the system. Call once before, so that compilers do not count.
     """
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
@@ -71,6 +73,10 @@ def peak_memory(call: Callable[[], object], device: str = "cpu") -> float:
         return (torch.cuda.max_memory_allocated(device) - before) / MB
     if not Path("/proc/self/statm").exists():
         return float("nan")
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+    if trim is not None:
+        trim(0)
     before = highest = _resident()
     done = threading.Event()
 

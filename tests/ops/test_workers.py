@@ -41,6 +41,15 @@ def test_short_ranges_stay_with_the_caller() -> None:
     assert threads == [threading.current_thread()]
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_call_is_made_once(threads: int) -> None:
+    made: list[tuple[int, str]] = []
+    calls = [(number, str(number)) for number in range(7)]
+    with Workers(threads) as workers:
+        workers.each(lambda *call: made.append(call), calls)
+    assert sorted(made) == calls
+
+
 def test_errors_come_back() -> None:
     def loop(start: int, stop: int) -> None:
         if start > 0:

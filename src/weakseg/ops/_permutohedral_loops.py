@@ -54,10 +54,14 @@ def slice_(vertices: Indices, weights: Floats, lanes: Floats, rows: Floats, star
 @compiled
 def collect(parts: Floats, rows: Floats, start: int, stop: int) -> None:
     """Move the sum of the threads' parts (threads, rows, groups, 4) into rows start..stop."""
-    rows[start:stop] = parts[0, start:stop]
-    for part in range(1, len(parts)):
-        rows[start:stop] += parts[part, start:stop]
-    parts[:, start:stop] = 0
+    for row in range(start, stop):
+        for g in range(rows.shape[1]):
+            for k in range(LANES):
+                total = np.float32(0)
+                for part in range(len(parts)):
+                    total += parts[part, row, g, k]
+                    parts[part, row, g, k] = 0
+                rows[row, g, k] = total
 
 
 @compiled
@@ -72,11 +76,10 @@ def blur(rows: Floats, before: Indices, after: Indices, blurred: Floats, start: 
 
 @compiled
 def simplices(
-    features: Floats, scale: Floats, multipliers: Keys, keys: Keys, weights: Floats, start: int, stop: int
+    features: Floats, scale: Floats, multipliers: Keys, steps: Keys, keys: Keys, weights: Floats, start: int, stop: int
 ) -> None:
     """Find the keys (n, d + 1) of each point's vertices and its barycentric weights (paper, section 3.1)."""
     d = features.shape[1]
-    total = multipliers.sum()
     rest = np.empty(d + 1, np.float32)
     cell = np.empty(d + 1, np.int32)
     rank = np.empty(d + 1, np.int32)
@@ -109,7 +112,7 @@ def simplices(
         weights[i, 0] = np.float32(1) - rest[axis[0]] + rest[axis[d]]
         for v in range(1, d + 1):  # each further vertex moves along one axis, in the order of the ranks
             j = axis[d + 1 - v]
-            key += total - (d + 1) * multipliers[j]
+            key += steps[j]
             keys[i, v] = key
             weights[i, v] = rest[axis[d - v]] - rest[j]
 

@@ -189,7 +189,7 @@ def _checked(image: NDArray[np.uint8] | Tensor, unary: Tensor) -> tuple[Tensor, 
         shapes = f"image {tuple(image.shape)} and unary {tuple(unary.shape)}"
         raise ValueError(f"{shapes} must be (H, W, 3) and (K, H, W), or batches of them")
     energies = unary.detach().float()
-    if not torch.isfinite(energies).all():
+    if not math.isfinite(energies.sum(dtype=torch.float64).item()):  # finite float32 numbers cannot exceed float64
         raise ValueError("the unary holds NaN or infinity; unary_from_scores clips scores before it takes logarithms")
     return images, energies
 
@@ -226,6 +226,8 @@ def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]
         with Workers(threads // abreast) as workers:
             return work(i, workers)
 
+    if abreast == 1:  # memory comes faster to the caller's own thread
+        return [one(i) for i in range(count)]
     with ThreadPoolExecutor(abreast) as pool:
         return list(pool.map(one, range(count)))
 
@@ -243,7 +245,7 @@ def _lattice(image: NDArray[np.uint8], params: CrfParams, workers: Workers) -> L
         np.divide(image, params.bilateral_srgb, out=features[..., 2:], dtype=np.float32)
         lattices.append(normalize(build_lattice(features.reshape(-1, 5), workers), workers))
         weights.append(params.bilateral_weight)
-    return join(lattices, weights)
+    return join(lattices, weights, workers)
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from weakseg.ops._permutohedral_loops import LANES, Floats, Indices, compiled, slice_, splat
@@ -53,7 +54,7 @@ def lattice_messages(lattice: Lattice, device: torch.device) -> Messages:
     """
     vertices = torch.from_numpy(lattice.vertices.T.astype(np.int64)).to(device)
     weights = torch.from_numpy(lattice.weights.T.copy()).to(device)[..., None]
-    neighbours = torch.from_numpy(lattice.neighbours.astype(np.int64)).to(device)
+    neighbours = torch.from_numpy(_common_neighbours(lattice)).to(device)
 
     def messages(posterior: Tensor) -> Tensor:
         pixels = posterior.movedim(1, -1)
@@ -69,6 +70,15 @@ def lattice_messages(lattice: Lattice, device: torch.device) -> Messages:
         return sliced.view_as(pixels).movedim(-1, 1)
 
     return messages
+
+
+def _common_neighbours(lattice: Lattice) -> NDArray[np.int64]:
+    """The neighbours along as many axes for all rows, counted from the first row of all: (axes, 2, rows)."""
+    common = np.empty((max(len(table) for table in lattice.neighbours), 2, lattice.rows), np.int64)
+    for table, start, stop in zip(lattice.neighbours, lattice.starts[:-1], lattice.starts[1:], strict=True):
+        common[: len(table), :, start:stop] = table + np.int64(start)
+        common[len(table) :, :, start:stop] = start  # nowhere: blurring leaves the row as it is
+    return common
 
 
 def lattice_mean_field(unary: Floats, lattice: Lattice, iterations: int, workers: Workers) -> Floats:
@@ -87,14 +97,13 @@ def lattice_mean_field(unary: Floats, lattice: Lattice, iterations: int, workers
     lattice_filter = Filter(lattice, channels, workers)
     support = np.full((count, *lattice_filter.rows.shape[1:]), -np.inf, np.float32)
     support.reshape(count, -1)[:, :channels] = -unary.T
-    posterior = np.empty_like(support)
+    posterior = np.zeros_like(support)
     for step in range(iterations + 1):
-        last = step == iterations
-        place = (lattice.vertices, lattice.weights, support, posterior, lattice_filter.rows, last)
-        workers.run(_update, count, *place, private=lattice_filter.parts)
-        if not last:
+        place = (lattice.vertices, lattice.weights, support, posterior, lattice_filter.rows)
+        workers.run(_update, count, *place, step > 0, step < iterations, private=lattice_filter.parts)
+        if step < iterations:
             lattice_filter.blur()
-    return posterior.reshape(count, -1)[:, :channels].T
+    return np.ascontiguousarray(posterior.reshape(count, -1)[:, :channels].T)
 
 
 @compiled
@@ -104,17 +113,19 @@ def _update(
     support: Floats,
     posterior: Floats,
     rows: Floats,
-    last: bool,
+    receive: bool,
+    send: bool,
     splatted: Floats,
     start: int,
     stop: int,
 ) -> None:
-    """Fetch the messages, set the posteriors and splat them for the next step (not after the last)."""
+    """Receive the messages (not in the first step), set the posteriors, send them out (not in the last)."""
     for first in range(start, stop, _BLOCK):
         end = min(first + _BLOCK, stop)
-        slice_(vertices, weights, posterior, rows, first, end)
+        if receive:
+            slice_(vertices, weights, posterior, rows, first, end)
         _softmax(support, posterior, first, end)
-        if not last:
+        if send:
             splat(vertices, weights, posterior, splatted, first, end)
 
 

@@ -11,6 +11,7 @@ disk.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,22 +53,27 @@ _MULTIPLIERS = (
 class Lattice:
     """Where n points lie among the vertices of a permutohedral lattice.
 
-    Row 0 of the vertices is "nowhere": it stays zero and stands for the neighbours that no point touches.
-
     Attributes:
         vertices: (n, v) rows of the vertices around each point; v = d + 1, or the sum over joined lattices.
         weights: (n, v) weight of each point at its vertices, for splatting and slicing alike.
-        neighbours: (axes, 2, rows) rows before and after each vertex along each axis.
+        neighbours: for each of the lattices that were joined or stacked, in the order of their rows: (axes, 2, rows)
+            the rows before and after each vertex along each axis, counted within that lattice. Its first row is
+            "nowhere": it stays zero and stands for the neighbours that no point touches.
     """
 
     vertices: Indices
     weights: Floats
-    neighbours: Indices
+    neighbours: tuple[Indices, ...]
+
+    @property
+    def starts(self) -> list[int]:
+        """The first row of each of the lattices in `neighbours`, then the number of rows in all."""
+        return [0, *itertools.accumulate(table.shape[2] for table in self.neighbours)]
 
     @property
     def rows(self) -> int:
-        """Number of vertices, "nowhere" included."""
-        return int(self.neighbours.shape[2])
+        """Number of rows."""
+        return self.starts[-1]
 
 
 def build_lattice(features: Floats, workers: Workers) -> Lattice:
@@ -79,17 +85,17 @@ def build_lattice(features: Floats, workers: Workers) -> Lattice:
     """
     count, dimensions = features.shape
     multipliers = np.array([*_MULTIPLIERS[:dimensions], 0], np.int64)
+    steps = multipliers.sum() - (dimensions + 1) * multipliers
     keys = np.empty((count, dimensions + 1), np.int64)
     weights = np.empty((count, dimensions + 1), np.float32)
     # √((j+1)(j+2)) is the length of the hyperplane's j-th axis; splat, blur and slice together have variance 2/3 in it.
     scale = np.array([math.sqrt(2 / 3 / ((j + 1) * (j + 2))) for j in range(dimensions)], np.float32)
-    workers.run(simplices, count, features, scale, multipliers, keys, weights)
+    workers.run(simplices, count, features, scale, multipliers, steps, keys, weights)
     vertices = np.empty((count, dimensions + 1), np.uint32)
     unique, table = _numbered(keys, vertices)
-    steps = multipliers.sum() - (dimensions + 1) * multipliers
     neighbours = np.empty((dimensions + 1, 2, len(unique)), np.uint32)
     workers.run(find_neighbours, len(unique), unique, table, steps, neighbours)
-    return Lattice(vertices, weights, neighbours)
+    return Lattice(vertices, weights, (neighbours,))
 
 
 def normalize(lattice: Lattice, workers: Workers) -> Lattice:
@@ -98,32 +104,31 @@ def normalize(lattice: Lattice, workers: Workers) -> Lattice:
     return replace(lattice, weights=lattice.weights / np.sqrt(mass + np.float32(1e-20)))
 
 
-def join(lattices: Sequence[Lattice], strengths: Sequence[float]) -> Lattice:
+def join(lattices: Sequence[Lattice], strengths: Sequence[float], workers: Workers) -> Lattice:
     """Make the lattice whose filter is Σ_m strength_m · filter_m, from lattices of the same points; strengths ≥ 0."""
-    offsets = np.cumsum([0, *(lattice.rows for lattice in lattices)]).astype(np.uint32)
-    neighbours = np.empty((max(len(lattice.neighbours) for lattice in lattices), 2, offsets[-1]), np.uint32)
-    for lattice, start, stop in zip(lattices, offsets[:-1], offsets[1:], strict=True):
-        axes = len(lattice.neighbours)
-        neighbours[:axes, :, start:stop] = lattice.neighbours + start
-        neighbours[axes:, :, start:stop] = start  # nowhere on both sides: the blur leaves these rows as they are
-    shape = (len(lattices[0].vertices), sum(lattice.vertices.shape[1] for lattice in lattices))
-    vertices, weights = np.empty(shape, np.uint32), np.empty(shape, np.float32)
-    column = 0
-    for lattice, start, strength in zip(lattices, offsets[:-1], strengths, strict=True):
-        columns = slice(column, column + lattice.vertices.shape[1])
-        np.add(lattice.vertices, start, out=vertices[:, columns])
-        np.multiply(lattice.weights, np.float32(math.sqrt(strength)), out=weights[:, columns])
-        column = columns.stop
-    return Lattice(vertices, weights, neighbours)
+    first_rows = [0, *itertools.accumulate(lattice.rows for lattice in lattices)]
+    first_columns = [0, *itertools.accumulate(lattice.vertices.shape[1] for lattice in lattices)]
+    count = len(lattices[0].vertices)
+    vertices = np.empty((count, first_columns[-1]), np.uint32)
+    weights = np.empty((count, first_columns[-1]), np.float32)
+
+    def place(start: int, stop: int) -> None:
+        for lattice, strength, row, column in zip(lattices, strengths, first_rows, first_columns, strict=False):
+            to = slice(start, stop), slice(column, column + lattice.vertices.shape[1])
+            np.add(lattice.vertices[start:stop], np.uint32(row), out=vertices[to])
+            np.multiply(lattice.weights[start:stop], np.float32(math.sqrt(strength)), out=weights[to])
+
+    workers.run(place, count)
+    return Lattice(vertices, weights, tuple(table for lattice in lattices for table in lattice.neighbours))
 
 
 def stack(lattices: Sequence[Lattice]) -> Lattice:
-    """Make one lattice of the points of several, each still on vertices of its own; all with the same v and axes."""
-    starts = np.cumsum([0, *(lattice.rows for lattice in lattices[:-1])]).astype(np.uint32)
+    """Make one lattice of the points of several with the same v; each keeps to its own vertices."""
+    first_rows = [0, *itertools.accumulate(lattice.rows for lattice in lattices[:-1])]
     return Lattice(
-        np.concatenate([x.vertices + start for x, start in zip(lattices, starts, strict=True)]),
+        np.concatenate([x.vertices + np.uint32(row) for x, row in zip(lattices, first_rows, strict=True)]),
         np.concatenate([lattice.weights for lattice in lattices]),
-        np.concatenate([x.neighbours + start for x, start in zip(lattices, starts, strict=True)], 2),
+        tuple(table for lattice in lattices for table in lattice.neighbours),
     )
 
 
@@ -159,9 +164,21 @@ class Filter:
     def blur(self) -> None:
         """Move the sum of `parts` into `rows`, clear `parts`, and blur the rows along all axes in turn."""
         self.workers.run(collect, len(self.rows), self.parts, self.rows, grain=_ROWS)
-        for before, after in self.lattice.neighbours:
-            self.workers.run(blur, len(self.rows), self.rows, before, after, self._spare, grain=_ROWS)
-            self.rows, self._spare = self._spare, self.rows
+        starts = self.lattice.starts
+        calls = list(zip(self.lattice.neighbours, starts[:-1], starts[1:], strict=True))
+        if any(stop - start >= 2 * _ROWS for _, start, stop in calls):  # threads share the rows
+            for call in calls:
+                self._blur(*call)
+        else:  # threads share the lattices
+            self.workers.each(self._blur, calls)
+
+    def _blur(self, neighbours: Indices, start: int, stop: int) -> None:
+        rows, spare = self.rows[start:stop], self._spare[start:stop]
+        for before, after in neighbours:
+            self.workers.run(blur, len(rows), rows, before, after, spare, grain=_ROWS)
+            rows, spare = spare, rows
+        if len(neighbours) % 2:  # the result lies in the spare rows
+            spare[:] = rows
 
 
 def _numbered(keys: Keys, vertices: Indices) -> tuple[Keys, Indices]:
