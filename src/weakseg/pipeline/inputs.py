@@ -46,9 +46,9 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
     if verdict is None or verdict.get("key") != key:
         with bar(title, len(images)) as running:
             good, problems = inspect(images.samples, masks=masks, progress=running.advance)
-        without = {sample.id for sample in good if masks and sample.mask is None}
-        problems = problems + [f"{name}: no mask" for name in sorted(without)]
-        ids = {sample.id for sample in good} - without
+        without = [sample.id for sample in good if masks and sample.mask is None]
+        problems += [f"{name}: no mask" for name in without]
+        ids = {sample.id for sample in good}.difference(without)
         bad = [sample.id for sample in images.samples if sample.id not in ids]
         verdict = {"key": key, "bad": bad, "problems": problems}
         write_json(cache, verdict)
