@@ -1,0 +1,88 @@
+"""Every shipped recipe, alone and under every shipped overlay."""
+
+from itertools import combinations
+
+import pytest
+
+from weakseg.models.cams import CAM_METHODS
+from weakseg.models.segmentation import SEGMENTATION_NETWORKS
+from weakseg.pipeline.loading import load_recipe, overlay_files, recipe_files, validate
+from weakseg.pipeline.recipe import STAGES, Recipe
+
+RECIPES = sorted(recipe_files())
+NAMES = sorted(overlay_files(), reverse=True)
+OVERLAYS = [layers for count in range(len(NAMES) + 1) for layers in combinations(NAMES, count)]
+"""Every set of overlays, small before demo."""
+
+
+def test_the_promised_recipes_are_there():
+    assert set(RECIPES) >= {"cam", "affinitynet", "supervised"}
+    assert "small" in overlay_files()
+
+
+@pytest.mark.parametrize("overlays", OVERLAYS, ids="+".join)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_parses_with_overlays(name, overlays):
+    recipe = load_recipe(name, overlays)
+    assert recipe.name == name
+    assert recipe.description
+    assert recipe.classify.method in CAM_METHODS
+    assert recipe.segment.network in SEGMENTATION_NETWORKS
+    assert recipe.stages[-1] == "evaluate"
+    assert validate(recipe.model_dump(mode="json")) == recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_only_supervised_uses_true_masks(name):
+    assert load_recipe(name).uses_true_masks == (name == "supervised")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_says_everything_of_its_stages(name):
+    """The file itself gives each section that its stages read: a changed default changes no published recipe."""
+    text = recipe_files()[name].read_text(encoding="utf-8")
+    sections = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()}
+    stages = set(load_recipe(name).stages) - {"evaluate"}
+    assert stages | {"name", "description", "stages", "seed", "data", "backbone"} <= sections
+
+
+@pytest.mark.parametrize("overlays", OVERLAYS, ids="+".join)
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "supervised"])
+def test_the_upper_bound_trains_the_same_network_in_the_same_way(name, overlays):
+    weak, bound = load_recipe(name, overlays), load_recipe("supervised", overlays)
+    if weak.segment.network != bound.segment.network:
+        pytest.skip("another segmentation network")
+    difference = {"targets"}
+    assert weak.segment.model_dump(exclude=difference) == bound.segment.model_dump(exclude=difference)
+    assert (weak.segment.targets, bound.segment.targets) == ("pseudo", "truth")
+    assert weak.predict == bound.predict
+    assert weak.seed == bound.seed
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_small_is_offline_and_on_one_backbone(name):
+    recipe = load_recipe(name, ["small"])
+    for section in (recipe.backbone, recipe.relate.backbone, recipe.segment.backbone):
+        assert section is None or (section.name, section.weights) == ("tf_efficientnet_lite0", "packaged")
+    for stage in ("classify", "relate", "segment"):
+        assert getattr(recipe, stage).augment.crop == 256
+
+
+def test_overrides_come_last_and_overlays_in_order(tmp_path):
+    (tmp_path / "mine.yaml").write_text("seed: 5\nlocalize: {threshold: 0.3}\n")
+    overlays = ["small", str(tmp_path / "mine.yaml")]
+    recipe = load_recipe("cam", overlays)
+    assert (recipe.seed, recipe.localize.threshold) == (5, 0.3)
+    assert recipe.localize.scales == load_recipe("cam", ["small"]).localize.scales
+    recipe = load_recipe("cam", overlays, ["seed=6", "localize.scales=[1.0]", "data.train=train_240"])
+    assert (recipe.seed, recipe.localize.threshold, recipe.localize.scales) == (6, 0.3, (1.0,))
+    assert recipe.data.train == "train_240"
+
+
+def test_a_recipe_may_be_a_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: mine\nstages: [classify, localize]\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")).stages == ("classify", "localize")
+
+
+def test_the_default_recipe_has_every_stage():
+    assert Recipe(name="x").stages == STAGES
