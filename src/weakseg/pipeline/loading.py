@@ -15,7 +15,6 @@ from yaml import YAMLError
 
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refine_sections import METHODS
 
 Tree = dict[str, Any]
 
@@ -111,9 +110,6 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         names = _siblings(tuple(first["loc"][:-1]))
         return f"unknown key {key}; available there: {', '.join(names)}"
-    if first["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        known = first.get("ctx", {}).get("expected_tags") or ", ".join(f"'{name}'" for name in METHODS)
-        return f"{key}: needs a key method, one of {known} (in YAML a space follows each colon: {{method: NAME}})"
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
     return f"{key}: {message[0].lower()}{message[1:]}{given}"

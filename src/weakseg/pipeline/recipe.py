@@ -73,8 +73,7 @@ class Recipe(Section):
         order = [STAGES.index(stage) for stage in self.stages]
         if order != sorted(set(order)):
             raise ValueError(f"stages must be distinct and in the order {', '.join(STAGES)}")
-        walks = any(step.method == "walk" for step in self.refine.steps)
-        if "refine" in self.stages and walks and "relate" not in self.stages:
+        if "refine" in self.stages and "walk" in self.refine.steps and "relate" not in self.stages:
             raise ValueError("refine.steps has a walk, which needs the stage relate")
         return self
 

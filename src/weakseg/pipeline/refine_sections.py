@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -48,60 +48,58 @@ class AffinityNetSection(Section):
         return self
 
 
-class BackgroundStep(Section):
-    """Give the maps a background channel: (1 - max)^alpha, or a constant."""
+class BackgroundSection(Section):
+    """A background channel: ``power`` is (1 - max)^alpha, ``constant`` the threshold."""
 
-    method: Literal["background"] = "background"
-    alpha: Positive | None = None
-    threshold: Unit | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> BackgroundStep:
-        if (self.alpha is None) == (self.threshold is None):
-            raise ValueError("a background has either alpha or threshold")
-        return self
+    rule: Literal["power", "constant"] = "power"
+    alpha: Positive = 16.0
+    threshold: Unit = 0.2
 
 
-class WalkStep(Section):
+class WalkSection(Section):
     """The random walk over AffinityNet's affinities."""
 
-    method: Literal["walk"] = "walk"
     beta: Positive = 8.0
     log2_steps: Annotated[int, Field(ge=0, le=12)] = 8
     border: Literal["crop", "all"] = "crop"
 
 
-class PamrStep(Section):
+class PamrSection(Section):
     """Pixel-adaptive mask refinement (SPEC 8)."""
 
-    method: Literal["pamr"] = "pamr"
     iterations: PositiveInt = 10
     dilations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4, 8, 12, 24)
 
 
-class CrfStep(Section):
+class CrfSection(Section):
     """Dense CRF on the scores, background included (SPEC 1.7)."""
 
-    method: Literal["crf"] = "crf"
     preset: str = "psa"
 
     @model_validator(mode="after")
-    def _preset(self) -> CrfStep:
+    def _preset(self) -> CrfSection:
         _known_preset(self.preset)
         return self
 
 
-RefineStep = Annotated[BackgroundStep | WalkStep | PamrStep | CrfStep, Field(discriminator="method")]
-METHODS = ("background", "walk", "pamr", "crf")
+StepName = Literal["background", "walk", "pamr", "crf"]
 
 
 class RefineSection(Section):
-    """From maps to masks, step by step; the background comes before the masks are cut."""
+    """From maps to masks: the steps by name, in order, and the settings of each."""
 
-    steps: tuple[RefineStep, ...] = (BackgroundStep(alpha=16.0), WalkStep())
+    steps: tuple[StepName, ...] = ("background", "walk")
+    background: BackgroundSection = BackgroundSection()
+    walk: WalkSection = WalkSection()
+    pamr: PamrSection = PamrSection()
+    crf: CrfSection = CrfSection()
 
     @model_validator(mode="after")
     def _background(self) -> RefineSection:
-        if sum(step.method == "background" for step in self.steps) != 1:
-            raise ValueError("steps needs exactly one step with method: background")
+        if self.steps.count("background") != 1:
+            raise ValueError("steps needs background exactly once")
         return self
+
+    def used(self) -> dict[str, Any]:
+        """The settings of the steps that are taken."""
+        return self.model_dump(include={"steps", *self.steps})

@@ -16,30 +16,31 @@ from weakseg.data.sample import Array
 from weakseg.ops.affinity import feature_affinity
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.maps import background_power, resize_maps
+from weakseg.ops.pamr import pamr
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
 from weakseg.pipeline.networks import affinity_network, trained
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refine_sections import BackgroundStep, CrfStep, PamrStep, WalkStep
+from weakseg.pipeline.refine_sections import BackgroundSection, CrfSection, PamrSection, WalkSection
 
 Refinement = Callable[[Array, ClassMaps], ClassMaps]
 
 
-def background(step: BackgroundStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+def background(section: BackgroundSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """A background channel at full resolution: (1 - max)^alpha, or a constant."""
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         scores = resize_maps(maps.scores, maps.size)
-        if step.alpha is not None:
-            channel = background_power(scores, step.alpha)
+        if section.rule == "power":
+            channel = background_power(scores, section.alpha)
         else:
-            channel = scores.new_full((1, *maps.size), step.threshold or 0.0)
+            channel = scores.new_full((1, *maps.size), section.threshold)
         return ClassMaps((0, *maps.classes), torch.cat([channel, scores]), maps.size)
 
     return refine
 
 
-def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+def walk(section: WalkSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """The random walk over the affinities of a trained AffinityNet (SPEC 2)."""
     model = trained(affinity_network(recipe, pretrained=False), weights, device)
     stride, radius = recipe.relate.stride, recipe.relate.radius
@@ -50,33 +51,32 @@ def walk(step: WalkStep, recipe: Recipe, weights: Path, device: torch.device) ->
         photo = photo_tensor(torch.from_numpy(image)).to(device)
         view = F.pad(scaled_view(photo, 1.0, model.mean, model.std), padding)
         features = model(view[None].contiguous(memory_format=torch.channels_last))
-        affinity = feature_affinity(features, radius, border=step.border)[0]
+        affinity = feature_affinity(features, radius, border=section.border)[0]
         pooled = F.avg_pool2d(F.pad(resize_maps(maps.scores, maps.size).to(device), padding), stride)
-        walked = random_walk(pooled, affinity, radius=radius, beta=step.beta, log2_steps=step.log2_steps)
+        walked = random_walk(pooled, affinity, radius=radius, beta=section.beta, log2_steps=section.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]
         return replace(maps, scores=full[:, :height, :width].cpu())
 
     return refine
 
 
-def pamr_step(step: PamrStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+def pamr_step(section: PamrSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """Pixel-adaptive mask refinement at full resolution (SPEC 8)."""
-    from weakseg.ops.pamr import pamr
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         photo = photo_tensor(torch.from_numpy(image)).to(device).float()[None] / 255
-        scores = pamr(photo, maps.scores.to(device)[None], iterations=step.iterations, dilations=step.dilations)
+        scores = pamr(photo, maps.scores.to(device)[None], iterations=section.iterations, dilations=section.dilations)
         return replace(maps, scores=scores[0].cpu())
 
     return refine
 
 
-def crf(step: CrfStep, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+def crf(section: CrfSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """Dense CRF at full resolution (SPEC 1.7)."""
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         scores = resize_maps(maps.scores, maps.size).to(device)
-        return replace(maps, scores=dense_crf(image, unary_from_scores(scores), PRESETS[step.preset]).cpu())
+        return replace(maps, scores=dense_crf(image, unary_from_scores(scores), PRESETS[section.preset]).cpu())
 
     return refine
 
@@ -96,7 +96,9 @@ BUILDERS: dict[str, Callable[[Any, Recipe, Path, torch.device], Refinement]] = {
 
 def build_refinements(recipe: Recipe, affinity_weights: Path, device: torch.device) -> list[Refinement]:
     """The recipe's refinements, in order."""
-    return [BUILDERS[step.method](step, recipe, affinity_weights, device) for step in recipe.refine.steps]
+    return [
+        BUILDERS[name](getattr(recipe.refine, name), recipe, affinity_weights, device) for name in recipe.refine.steps
+    ]
 
 
 def to_mask(maps: ClassMaps) -> tuple[Tensor, Tensor]:

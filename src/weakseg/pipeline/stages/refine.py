@@ -15,7 +15,7 @@ from weakseg.pipeline.stage import Context, Stage
 
 
 def _settings(recipe: Recipe) -> Any:
-    return recipe.refine.model_dump()
+    return recipe.refine.used()
 
 
 def _inputs(context: Context) -> Any:
