@@ -74,7 +74,7 @@ def test_version_and_help():
         ("classify.options={frozen_levels: 99}", "frozen_levels", "0 to 5"),
         ("segment.network=deeplab", "unknown segmentation network 'deeplab'", "deeplabv3plus"),
         ("segment.backbone.output_stride=32", "output_stride", "8, 16"),
-        ("refine.steps=[{method: magic}]", "refine.steps.0", "walk"),
+        ("refine.steps=[magic]", "refine.steps.0", "walk"),
         ("stages=[segment,classify]", "stages", "classify, localize, relate"),
         ("data.train=tarin", "'tarin'", "available: train, val"),
         ("hardware.accelerator=abacus", "hardware.accelerator", "cpu"),
@@ -195,12 +195,13 @@ def test_supervised_leaves_out_bad_masks(tmp_path, photos):
 
 def test_an_unsuitable_out_is_refused_and_left_alone(tmp_path, photos):
     (tmp_path / "note.txt").write_text("mine")
+    overlay = tiny.write_overlay(tmp_path)
     for out, reason in (
         (tmp_path / "note.txt", "is a file"),
         (photos, "no weakseg run"),
         (tmp_path / "note.txt" / "x", "cannot write there"),
     ):
-        line = error_line(tiny.weakseg("run", "cam", "--with", "small", "--data", f"voc:{photos}", "--out", out))
+        line = error_line(tiny.weakseg("run", "cam", "--with", overlay, "--data", f"voc:{photos}", "--out", out))
         assert str(out) in line
         assert reason in line
         assert "--out" in line

@@ -67,8 +67,7 @@ def predicted(tmp_path_factory, finished_run):
 
 def result_name(name):
     """Two photos of one name get different masks: the second has its suffix in the name."""
-    stem, suffix = name.rsplit(".", 1)
-    return {"grey.png": "grey-png", "deep.tif": "deep-tif"}.get(name, stem)
+    return {"grey.png": "grey-png", "deep.tif": "deep-tif"}.get(name, name.rpartition(".")[0])
 
 
 @pytest.mark.parametrize("name", PHOTOS)
