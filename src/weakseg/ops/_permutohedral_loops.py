@@ -13,65 +13,79 @@ Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
 Keys = NDArray[np.int64]
 
-# Channels are handled in groups of four, a constant that lets the compiler make vector code of the inner loops.
+# The number of channels is padded to a multiple of this constant: inner loops that long become vector code.
 LANES = 4
+# From here on a loop over all channels is faster than one over groups of four that stay in registers.
+_WIDE = 16
 
 # Sums may be reordered (that is what makes them vector code), but NaN and infinity keep their meaning.
 compiled = njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @compiled
-def splat(vertices: Indices, weights: Floats, lanes: Floats, rows: Floats, start: int, stop: int) -> None:
-    """Add the values `lanes` (n, groups, 4) of points start..stop to the rows of their vertices."""
-    value = np.empty(LANES, np.float32)
+def splat(vertices: Indices, weights: Floats, values: Floats, rows: Floats, start: int, stop: int) -> None:
+    """Add the values (n, channels) of points start..stop to the rows (rows, channels) of their vertices."""
     for i in range(start, stop):
-        for g in range(lanes.shape[1]):
-            for k in range(LANES):
-                value[k] = lanes[i, g, k]
-            for v in range(vertices.shape[1]):
-                row = vertices[i, v]
-                weight = weights[i, v]
-                for k in range(LANES):
-                    rows[row, g, k] += weight * value[k]
+        value = values[i]
+        for v in range(vertices.shape[1]):
+            weight = weights[i, v]
+            row = rows[vertices[i, v]]
+            for k in range(len(value)):
+                row[k] += weight * value[k]
 
 
 @compiled
-def slice_(vertices: Indices, weights: Floats, lanes: Floats, rows: Floats, start: int, stop: int) -> None:
-    """Set the values `lanes` (n, groups, 4) of points start..stop from the rows of their vertices."""
+def slice_(vertices: Indices, weights: Floats, values: Floats, rows: Floats, start: int, stop: int) -> None:
+    """Set the values (n, channels) of points start..stop from the rows (rows, channels) of their vertices."""
+    if values.shape[1] >= _WIDE:
+        _slice_wide(vertices, weights, values, rows, start, stop)
+        return
     total = np.empty(LANES, np.float32)
     for i in range(start, stop):
-        for g in range(lanes.shape[1]):
+        for g in range(values.shape[1] // LANES):
             total[:] = 0
             for v in range(vertices.shape[1]):
                 row = vertices[i, v]
                 weight = weights[i, v]
                 for k in range(LANES):
-                    total[k] += weight * rows[row, g, k]
+                    total[k] += weight * rows[row, g * LANES + k]
             for k in range(LANES):
-                lanes[i, g, k] = total[k]
+                values[i, g * LANES + k] = total[k]
+
+
+@compiled
+def _slice_wide(vertices: Indices, weights: Floats, values: Floats, rows: Floats, start: int, stop: int) -> None:
+    for i in range(start, stop):
+        value = values[i]
+        for k in range(len(value)):
+            value[k] = 0
+        for v in range(vertices.shape[1]):
+            weight = weights[i, v]
+            row = rows[vertices[i, v]]
+            for k in range(len(value)):
+                value[k] += weight * row[k]
 
 
 @compiled
 def collect(parts: Floats, rows: Floats, start: int, stop: int) -> None:
-    """Move the sum of the threads' parts (threads, rows, groups, 4) into rows start..stop."""
+    """Move the sum of the threads' parts (threads, rows, channels) into rows start..stop."""
     for row in range(start, stop):
-        for g in range(rows.shape[1]):
-            for k in range(LANES):
-                total = np.float32(0)
-                for part in range(len(parts)):
-                    total += parts[part, row, g, k]
-                    parts[part, row, g, k] = 0
-                rows[row, g, k] = total
+        for k in range(rows.shape[1]):
+            total = np.float32(0)
+            for part in range(len(parts)):
+                total += parts[part, row, k]
+                parts[part, row, k] = 0
+            rows[row, k] = total
 
 
 @compiled
 def blur(rows: Floats, before: Indices, after: Indices, blurred: Floats, start: int, stop: int) -> None:
     """Blur rows start..stop with [½ 1 ½] along one axis."""
-    for row in range(start, stop):
-        a, b = before[row], after[row]
-        for g in range(rows.shape[1]):
-            for k in range(LANES):
-                blurred[row, g, k] = rows[row, g, k] + np.float32(0.5) * (rows[a, g, k] + rows[b, g, k])
+    for i in range(start, stop):
+        a, b = before[i], after[i]
+        for g in range(rows.shape[1] // LANES):
+            for k in range(g * LANES, g * LANES + LANES):
+                blurred[i, k] = rows[i, k] + np.float32(0.5) * (rows[a, k] + rows[b, k])
 
 
 @compiled

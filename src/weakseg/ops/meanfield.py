@@ -95,15 +95,15 @@ def lattice_mean_field(unary: Floats, lattice: Lattice, iterations: int, workers
     """
     channels, count = unary.shape
     lattice_filter = Filter(lattice, channels, workers)
-    support = np.full((count, *lattice_filter.rows.shape[1:]), -np.inf, np.float32)
-    support.reshape(count, -1)[:, :channels] = -unary.T
+    support = np.full((count, lattice_filter.rows.shape[1]), -np.inf, np.float32)
+    support[:, :channels] = -unary.T
     posterior = np.zeros_like(support)
     for step in range(iterations + 1):
         place = (lattice.vertices, lattice.weights, support, posterior, lattice_filter.rows)
         workers.run(_update, count, *place, step > 0, step < iterations, private=lattice_filter.parts)
         if step < iterations:
             lattice_filter.blur()
-    return np.ascontiguousarray(posterior.reshape(count, -1)[:, :channels].T)
+    return np.ascontiguousarray(posterior[:, :channels].T)
 
 
 @compiled
@@ -131,27 +131,28 @@ def _update(
 
 @compiled
 def _softmax(support: Floats, posterior: Floats, start: int, stop: int) -> None:
-    """Turn messages into posteriors, in place: softmax(support + message) over the (groups, 4) channels."""
+    """Turn messages (n, channels) into posteriors, in place: softmax(support + message)."""
+    groups = support.shape[1] // LANES
     for i in range(start, stop):
         highest = np.float32(-np.inf)
-        for g in range(support.shape[1]):
-            for k in range(LANES):
-                posterior[i, g, k] += support[i, g, k]
-                highest = max(highest, posterior[i, g, k])
-        for g in range(support.shape[1]):
-            for k in range(LANES):
-                posterior[i, g, k] -= highest
+        for g in range(groups):
+            for k in range(g * LANES, g * LANES + LANES):
+                posterior[i, k] += support[i, k]
+                highest = max(highest, posterior[i, k])
+        for g in range(groups):
+            for k in range(g * LANES, g * LANES + LANES):
+                posterior[i, k] -= highest
     flat = posterior[start:stop].reshape(-1)
     for e in range(len(flat)):
         flat[e] = _exp(flat[e])
     for i in range(start, stop):
         total = np.float32(0)
-        for g in range(support.shape[1]):
-            for k in range(LANES):
-                total += posterior[i, g, k]
-        for g in range(support.shape[1]):
-            for k in range(LANES):
-                posterior[i, g, k] *= np.float32(1) / total
+        for g in range(groups):
+            for k in range(g * LANES, g * LANES + LANES):
+                total += posterior[i, k]
+        for g in range(groups):
+            for k in range(g * LANES, g * LANES + LANES):
+                posterior[i, k] *= np.float32(1) / total
 
 
 @compiled

@@ -138,28 +138,27 @@ class Filter:
     Attributes:
         lattice: the lattice.
         workers: the threads to use.
-        parts: (threads, rows, groups, 4) what each thread has splatted; zero after `blur`.
-        rows: (rows, groups, 4) the blurred vertices.
+        parts: (threads, rows, channels padded to a multiple of 4) what each thread has splatted; zero after `blur`.
+        rows: (rows, channels padded) the blurred vertices.
     """
 
     def __init__(self, lattice: Lattice, channels: int, workers: Workers) -> None:
         self.lattice = lattice
         self.workers = workers
-        self.parts = np.zeros((workers.threads, lattice.rows, -(-channels // LANES), LANES), np.float32)
+        self.parts = np.zeros((workers.threads, lattice.rows, -(-channels // LANES) * LANES), np.float32)
         self.rows = np.zeros_like(self.parts[0])
         self._spare = np.empty_like(self.rows)
 
     def __call__(self, values: Floats) -> Floats:
         """Filter values (n, channels); returns the same shape."""
         count, channels = values.shape
-        lanes = np.zeros((count, *self.rows.shape[1:]), np.float32)
-        flat = lanes.reshape(count, -1)
-        flat[:, :channels] = values
-        place = (self.lattice.vertices, self.lattice.weights, lanes)
+        padded = np.zeros((count, self.rows.shape[1]), np.float32)
+        padded[:, :channels] = values
+        place = (self.lattice.vertices, self.lattice.weights, padded)
         self.workers.run(splat, count, *place, private=self.parts)
         self.blur()
         self.workers.run(slice_, count, *place, self.rows)
-        return flat[:, :channels]
+        return padded[:, :channels]
 
     def blur(self) -> None:
         """Move the sum of `parts` into `rows`, clear `parts`, and blur the rows along all axes in turn."""
