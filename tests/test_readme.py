@@ -1,0 +1,57 @@
+"""Every command line of the README is run, in order, on photos as small as can be."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import tiny
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def blocks() -> list[str]:
+    return re.findall(r"^```\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.S | re.M)
+
+
+def commands() -> list[list[str]]:
+    return [shlex.split(line)[1:] for block in blocks() for line in block.splitlines() if line.startswith("weakseg ")]
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A folder with what the README's commands name."""
+    voc = tiny.write_photos(tmp_path / "voc-animals")
+    rows = [f"voc-animals/JPEGImages/{name}.jpg,{tags}" for name, tags in tiny.TRAIN.items()]
+    (tmp_path / "photos.csv").write_text("image,tags\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "new-photos").mkdir()
+    for name in tiny.VAL:
+        (tmp_path / "new-photos" / f"{name}.jpg").write_bytes((voc / "JPEGImages" / f"{name}.jpg").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_first_screen_has_both_commands():
+    first_screen = README.read_text(encoding="utf-8").splitlines()[:30]
+    assert "pip install . && weakseg demo" in first_screen
+    assert "pip install '.[test]' && pytest" in first_screen
+
+
+def test_every_command_works(desk):
+    ran = commands()
+    assert {command[0] for command in ran} >= {"data", "run", "predict"}
+    for command in ran:
+        extra = ["--with", str(tiny.write_overlay(desk))] if command[0] == "run" else []
+        ended = tiny.weakseg(*command, *extra)
+        assert ended.code == 0, (command, ended.err)
+    assert sorted(path.name for path in (desk / "masks" / "masks").iterdir()) == ["v0.png", "v1.png", "v2.png"]
+
+
+@pytest.mark.slow
+def test_the_demo_runs(tmp_path):
+    short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")]
+    ended = tiny.weakseg("demo", "--out", tmp_path / "demo", *short, "relate.crf=null", "hardware.threads=1")
+    assert ended.code == 0, ended.err
+    assert "predict" in ended.out
+    assert (tmp_path / "demo" / "pictures" / "val.png").is_file()
