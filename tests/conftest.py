@@ -22,15 +22,17 @@ torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
-def golden() -> Callable[[str], dict[str, NDArray[Any]]]:
-    """Reader of reference vectors: ``golden("miou")["gt"]``.
+def golden_folder() -> Path:
+    """The directory of reference vectors: the one named by WEAKSEG_GOLDEN, by default tests/golden."""
+    return Path(os.environ.get("WEAKSEG_GOLDEN", ROOT / "tests" / "golden"))
 
-    They lie in the directory named by WEAKSEG_GOLDEN, by default tests/golden.
-    """
-    folder = Path(os.environ.get("WEAKSEG_GOLDEN", ROOT / "tests" / "golden"))
+
+@pytest.fixture(scope="session")
+def golden(golden_folder: Path) -> Callable[[str], dict[str, NDArray[Any]]]:
+    """Reader of reference vectors: ``golden("miou")["gt"]``."""
 
     def read(name: str) -> dict[str, NDArray[Any]]:
-        path = folder / f"{name}.npz"
+        path = golden_folder / f"{name}.npz"
         if not path.is_file():
             pytest.fail(f"no golden vector {path}; WEAKSEG_GOLDEN must name a folder that holds it")
         with np.load(path, allow_pickle=False) as archive:
