@@ -7,7 +7,9 @@ from torch import nn
 from weakseg.engine.checkpoint import load_weights
 from weakseg.engine.device import build_fabric
 from weakseg.engine.log import MetricsLog
-from weakseg.engine.train import Schedule, StepSampler, fit
+from weakseg.engine.optim import Schedule
+from weakseg.engine.sampling import StepSampler
+from weakseg.engine.train import fit
 from weakseg.errors import WeaksegError
 
 

@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.optim import SGD, Optimizer
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: images a step, over all devices; an incomplete last batch of an epoch is dropped.
+        lr: initial rate of pretrained parameters.
+        new_lr_factor: times ``lr`` for new parameters.
+        weight_decay: L2 penalty.
+        momentum: of SGD.
+        power: of the polynomial decay.
+        clip: largest gradient norm, None for no clipping.
+        double_bias: biases of convolutions at twice the rate and without decay (AffinityNet).
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    new_lr_factor: float = 10.0
+    weight_decay: float = 5e-4
+    momentum: float = 0.0
+    power: float = 0.9
+    clip: float | None = None
+    double_bias: bool = False
 
 
 def poly_factor(step: int, total: int, power: float = 0.9) -> float:

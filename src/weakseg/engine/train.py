@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,20 +10,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from weakseg.engine.checkpoint import load_state, save_state, save_weights
 from weakseg.engine.log import MetricsLog
-from weakseg.engine.optim import build_sgd, param_groups, set_lr
+from weakseg.engine.optim import Schedule, build_sgd, param_groups, set_lr
 from weakseg.engine.progress import bar
+from weakseg.engine.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.engine.seeding import derive_seed
 from weakseg.errors import WeaksegError
 
 LOG_STEPS = 10
-
-Batch = tuple[Tensor, ...]
-Place = tuple[int, int]
-"""(epoch, index in the data set): enough to seed one example's augmentation."""
 
 
 class Trainable(Protocol):
@@ -36,79 +31,6 @@ class Trainable(Protocol):
 
     def new_parameters(self) -> list[nn.Parameter]:
         """Parameters that do not come from pretraining."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train.
-
-    Attributes:
-        epochs: passes over the data.
-        batch_size: images a step, over all devices; an incomplete last batch of an epoch is dropped.
-        lr: initial rate of pretrained parameters.
-        new_lr_factor: times ``lr`` for new parameters.
-        weight_decay: L2 penalty.
-        momentum: of SGD.
-        power: of the polynomial decay.
-        clip: largest gradient norm, None for no clipping.
-        double_bias: biases of convolutions at twice the rate and without decay (AffinityNet).
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    new_lr_factor: float = 10.0
-    weight_decay: float = 5e-4
-    momentum: float = 0.0
-    power: float = 0.9
-    clip: float | None = None
-    double_bias: bool = False
-
-
-class StepSampler(Sampler[list[Place]]):
-    """Batches from step ``start`` on; the order of an epoch is a function of (seed, epoch)."""
-
-    def __init__(self, length: int, schedule: Schedule, seed: int, *, start: int = 0, rank: int = 0, world: int = 1):
-        """Plan ``schedule`` over a data set of ``length``; each of ``world`` processes takes its share of a batch."""
-        self._length, self._seed, self._start, self._rank, self._world = length, seed, start, rank, world
-        self.batch_size = min(schedule.batch_size, length)
-        self.steps_per_epoch = length // self.batch_size
-        self.total = self.steps_per_epoch * schedule.epochs
-
-    def __len__(self) -> int:
-        return self.total - self._start
-
-    def __iter__(self) -> Iterator[list[Place]]:
-        for epoch in range(self._start // self.steps_per_epoch, self.total // self.steps_per_epoch):
-            generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
-            order = torch.randperm(self._length, generator=generator).tolist()
-            first = max(0, self._start - epoch * self.steps_per_epoch)
-            for step in range(first, self.steps_per_epoch):
-                batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-                yield [(epoch, index) for index in batch[self._rank :: self._world]]
-
-
-class Seeded(Dataset[Batch]):
-    """A training set asked by place: ``examples.example(index)`` runs under a seed of (seed, epoch, index)."""
-
-    def __init__(self, examples: ExampleSource, seed: int) -> None:
-        """Wrap ``examples``."""
-        self._examples, self._seed = examples, seed
-
-    def __getitem__(self, place: Place) -> Batch:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(self._seed, "example", *place))
-            return self._examples.example(place[1])
-
-
-class ExampleSource(Protocol):
-    """Training examples; random augmentation draws from torch's global generator."""
-
-    def __len__(self) -> int:
-        """Number of examples."""
-
-    def example(self, index: int) -> Batch:
-        """One augmented example, the tensors in the order that ``losses`` takes them."""
 
 
 def fit(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from weakseg.data.transforms import Augmentation
-from weakseg.engine.train import Schedule
+from weakseg.engine.optim import Schedule
 
 Stride = Literal[8, 16, 32]
 Unit = Annotated[float, Field(ge=0, le=1)]

@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from weakseg.engine.train import ExampleSource, Schedule, fit
+from weakseg.engine.optim import Schedule
+from weakseg.engine.sampling import ExampleSource
+from weakseg.engine.train import fit
 from weakseg.pipeline.stage import Context
 
 
