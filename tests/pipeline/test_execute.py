@@ -13,6 +13,15 @@ from weakseg.data.source import OPENERS, open_source
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.stages import ALL
 
+QUICK = (
+    "localize.scales=[0.25]",
+    "predict.scales=[0.25]",
+    "relate.crf=null",
+    "refine.steps=[background,walk]",
+    *(f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")),
+)
+"""Settings for photos of more than a few pixels."""
+
 STAGES = ("classify", "localize", "relate", "refine", "segment", "predict", "evaluate")
 
 
@@ -220,9 +229,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path, fin
 
 
 def test_the_built_in_scenes_run_end_to_end(tmp_path):
-    ended = tiny.weakseg(
-        *tiny.run_arguments("scenes:4,seed=1", tmp_path / "run", "localize.scales=[0.25]", "predict.scales=[0.25]")
-    )
+    ended = tiny.weakseg(*tiny.run_arguments("scenes:4,seed=1", tmp_path / "run", *QUICK))
     assert ended.code == 0, ended.err
     source = open_source("scenes:4,seed=1")
     check_weak_masks(tmp_path / "run", source)
@@ -245,9 +252,8 @@ def test_photos_by_folder_run_without_a_val_split_and_without_masks(tmp_path, fi
 
 @pytest.mark.slow
 def test_real_photos_run_end_to_end(tmp_path, animals):
-    more = ["data.train=train_tiny", "data.val=val_tiny", "localize.scales=[0.25]", "predict.scales=[0.25]"]
-    more += [f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")]
-    ended = tiny.weakseg(*tiny.run_arguments(animals, tmp_path / "run", *more))
+    lists = ("data.train=train_tiny", "data.val=val_tiny")
+    ended = tiny.weakseg(*tiny.run_arguments(animals, tmp_path / "run", *lists, *QUICK))
     assert ended.code == 0, ended.err
     source = open_source(f"voc:{animals}")
     kept = replace(source, splits={"train": source.splits["train_tiny"]})
