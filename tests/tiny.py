@@ -115,6 +115,16 @@ def weakseg(*arguments: object) -> Ended:
     return Ended(code, out.getvalue(), err.getvalue())
 
 
+def error_line(ended: Ended) -> str:
+    """The one line of a failed command; progress may stand before it."""
+    lines = [line for line in ended.err.splitlines() if line.startswith("weakseg: ")]
+    assert ended.code == 2, ended
+    assert len(lines) == 1, ended.err
+    assert ended.err.endswith(f"{lines[0]}\n"), ended.err
+    assert "Traceback" not in ended.err
+    return lines[0]
+
+
 def in_process(arguments: Sequence[str], log: Path, *, die_at: tuple[str, int] | None = None, limit: int = 0) -> int:
     """Run a command in a process of its own, which the kernel may kill.
 
