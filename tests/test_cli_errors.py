@@ -84,9 +84,7 @@ def test_a_wrong_setting_is_named_with_the_way_out(fails, override, named, way_o
 def test_unknown_recipes_and_overlays_are_listed(fails, tmp_path):
     assert "unknown recipe 'cma'; available: affinitynet, cam" in fails(recipe="cma")
     assert "none.yaml: no such recipe file" in fails(recipe="none.yaml")
-    line = tiny.error_line(
-        tiny.weakseg("run", "cam", "--with", "tiny", "--data", "scenes:2", "--out", tmp_path / "run")
-    )
+    ended = tiny.weakseg("run", "cam", "--with", "tiny", "--data", "scenes:2", "--out", tmp_path / "run")
     assert "unknown overlay 'tiny'; available: demo, small" in tiny.error_line(ended)
 
 
