@@ -60,18 +60,10 @@ def fails(tmp_path, photos):
         ("data.train=tarin", "'tarin'", "available: train, val"),
         ("hardware.accelerator=abacus", "hardware.accelerator", "cpu"),
         ("hardware.precision=7-true", "precision=7-true", "32-true"),
-        pytest.param(
-            "relate.augment.crop=32",
-            "relate.augment.crop",
-            "radius",
-            marks=pytest.mark.xfail(raises=ValueError, strict=True, reason="not checked against the radius"),
-        ),
-        pytest.param(
-            "segment.train.batch_size=1",
-            "segment.train.batch_size",
-            "2",
-            marks=pytest.mark.xfail(strict=True, reason="met only when the stage begins"),
-        ),
+        ("relate.augment.crop=32", "relate: augment.crop", "at least 40 for stride 8 and radius 3"),
+        ("segment.train.batch_size=1", "segment: train.batch_size", "at least 2"),
+        ("localize.scales=[0.0001]", "localize.scales", "0.1"),
+        ("data.val=vall", "'vall'", "available: train, val"),
         ("just words", "'just words'", "key.path=value"),
     ],
 )

@@ -236,7 +236,6 @@ def test_the_built_in_scenes_run_end_to_end(tmp_path):
     check_scores(tmp_path / "run", source.classes)
 
 
-@pytest.mark.xfail(raises=ValueError, strict=True, reason="border=crop has no pairs on a map so small")
 def test_photos_of_a_few_pixels_run_like_any_other(tmp_path):
     photos = tiny.write_photos(tmp_path / "photos")
     for name, size in (("p0", (1, 1)), ("p1", (400, 3)), ("v0", (2, 90))):

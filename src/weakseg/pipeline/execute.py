@@ -19,6 +19,7 @@ from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import backbone_of, check_networks, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
+from weakseg.pipeline.sections import DataSection
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
 
@@ -64,7 +65,8 @@ def _prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Con
         title="read train",
     )
     val: ImageSet | None = None
-    if recipe.data.val in source.splits:
+    # Photos without a validation list are fine; a list that somebody asked for by name must exist.
+    if recipe.data.val in source.splits or recipe.data.val != DataSection().val:
         val, more = readable(
             source.image_set(recipe.data.val), run.folder / "inputs.val.json", masks=False, title="read val"
         )

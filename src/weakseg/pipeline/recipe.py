@@ -13,8 +13,8 @@ from weakseg.pipeline.sections import (
     ClassifySection,
     DataSection,
     LocalizeSection,
-    Positive,
     PositiveInt,
+    Scale,
     Section,
     TrainSection,
 )
@@ -32,11 +32,17 @@ class SegmentSection(Section):
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
 
+    @model_validator(mode="after")
+    def _batch(self) -> SegmentSection:
+        if self.train.batch_size < 2:
+            raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
+        return self
+
 
 class PredictSection(Section):
     """Segmentation inference."""
 
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
+    scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0,)
     flip: bool = True
 
 

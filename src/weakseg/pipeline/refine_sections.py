@@ -44,6 +44,9 @@ class AffinityNetSection(Section):
             raise ValueError(f"widths must name one width per level: levels is {self.levels}, widths {self.widths}")
         if self.augment.crop % self.stride:
             raise ValueError(f"augment.crop must be a multiple of stride {self.stride}")
+        if self.augment.crop // self.stride < 2 * self.radius - 1:
+            least = self.stride * (2 * self.radius - 1)
+            raise ValueError(f"augment.crop must be at least {least} for stride {self.stride} and radius {self.radius}")
         _known_preset(self.crf)
         return self
 

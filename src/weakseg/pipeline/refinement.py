@@ -51,7 +51,9 @@ def walk(section: WalkSection, recipe: Recipe, weights: Path, device: torch.devi
         photo = photo_tensor(torch.from_numpy(image)).to(device)
         view = F.pad(scaled_view(photo, 1.0, model.mean, model.std), padding)
         features = model(view[None].contiguous(memory_format=torch.channels_last))
-        affinity = feature_affinity(features, radius, border=section.border)[0]
+        # Small maps have no pixel with all its partners: there every pair counts.
+        fits = features.shape[-2] >= radius and features.shape[-1] >= 2 * radius - 1
+        affinity = feature_affinity(features, radius, border=section.border if fits else "all")[0]
         pooled = F.avg_pool2d(F.pad(resize_maps(maps.scores, maps.size).to(device), padding), stride)
         walked = random_walk(pooled, affinity, radius=radius, beta=section.beta, log2_steps=section.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]

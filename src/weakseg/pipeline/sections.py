@@ -12,6 +12,7 @@ from weakseg.engine.optim import Schedule
 Stride = Literal[8, 16, 32]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Scale = Annotated[float, Field(ge=0.1, le=8)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
@@ -90,7 +91,7 @@ class ClassifySection(Section):
 class LocalizeSection(Section):
     """CAM inference."""
 
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
+    scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
     flip: bool = True
     stride: PositiveInt = 4
     threshold: Unit = 0.2

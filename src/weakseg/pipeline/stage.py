@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lightning_fabric import Fabric
 
+from weakseg import __version__
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
 from weakseg.engine.progress import say
@@ -102,6 +103,7 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
                 "inputs": stage.inputs(context),
                 "needs": {name: keys[name] for name in stage.needs if name in keys},
                 "seed": context.recipe.seed,
+                "weakseg": __version__,
             }
         )
     return keys
