@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 Manifest = dict[str, Any]
 
 
@@ -19,6 +21,7 @@ def read(folder: Path) -> Manifest:
     manifest: Manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if not manifest["finished"]:
         raise SystemExit(f"{folder}: the run is not finished")
+    manifest["settings"] = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
     return manifest
 
 
@@ -50,7 +53,12 @@ def rows(weak: Manifest, upper: Manifest) -> list[tuple[str, str, str, str]]:
             seconds("classify", "localize"),
         ),
         (f"CAM, best threshold {best['threshold']:.2f} (chosen with masks)", maps["split"], f"{miou(best):.1f}", ""),
-        ("AffinityNet random walk: pseudo masks", masks["split"], f"{miou(masks):.1f}", seconds("relate", "refine")),
+        (
+            f"pseudo masks: {', '.join(weak['settings']['refine']['steps'])}",
+            masks["split"],
+            f"{miou(masks):.1f}",
+            seconds("relate", "refine"),
+        ),
         ("DeepLabV3+ trained on them", predicted["split"], f"{miou(predicted):.1f}", seconds("segment", "predict")),
         (
             "the same network trained on the true masks (`supervised`)",
@@ -70,7 +78,7 @@ def markdown(weak: Manifest, upper: Manifest) -> str:
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
     lines += [
         "",
-        f"{metrics['localize']['images']} training and {metrics['predict']['images']} validation photos; the walk gains "
+        f"{metrics['localize']['images']} training and {metrics['predict']['images']} validation photos; the refinement gains "
         f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
         f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak):.0f} minutes in all, "
         f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}.",
