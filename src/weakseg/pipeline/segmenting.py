@@ -13,6 +13,7 @@ from weakseg.models.segmentation import SegmentationNet
 from weakseg.ops.views import photo_tensor, scaled_view, with_flip
 
 
+@torch.no_grad()
 def segment_photo(
     model: SegmentationNet, image: Array, *, scales: Sequence[float], flip: bool, device: torch.device
 ) -> Tensor:
