@@ -26,7 +26,8 @@ from rich.text import Text
 T = TypeVar("T")
 PLAIN_SECONDS = 15.0
 
-console = Console(stderr=True)
+# Plain text: brackets and colons in file names are no markup.
+console = Console(stderr=True, markup=False, emoji=False)
 logger = logging.getLogger("weakseg")
 
 

@@ -20,7 +20,7 @@ from weakseg.pipeline.run import Run
 from weakseg.pipeline.scoring import score_masks
 from weakseg.pipeline.table import class_table, run_table
 
-out = Console()
+out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
 
 
 def list_source(spec: str) -> None:
