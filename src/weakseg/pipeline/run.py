@@ -80,7 +80,8 @@ class Run:
         if record.get("key") != key:
             # First of all: a kill in the middle must not leave a record of outputs that are gone.
             (self.stage_folder(stage) / RECORD).unlink(missing_ok=True)
-            shutil.rmtree(self.stage_folder(stage), ignore_errors=True)
+            if self.stage_folder(stage).exists():
+                shutil.rmtree(self.stage_folder(stage))  # an error ends the run: what stays would count as new
             record = {"key": key, "sessions": 0}
         record |= {"done": False, "sessions": record["sessions"] + 1}
         write_json(self.stage_folder(stage) / RECORD, record)
@@ -112,7 +113,11 @@ class Run:
         path = self.folder / RECIPE
         if not path.is_file():
             raise WeaksegError(f"{self.folder}: no weakseg run (it has no {RECIPE}); make one with `weakseg run`")
-        return validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        try:
+            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise WeaksegError(f"{path}: not readable as YAML; run the same `weakseg run` again to write it") from error
+        return validate(tree)
 
     def write_classes(self, classes: Classes) -> None:
         """Keep the classes that the run is trained on."""
