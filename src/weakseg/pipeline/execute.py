@@ -96,6 +96,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
                 role: {"images": len(images), "hash": fingerprint(images)} for role, images in lists.items() if images
             },
             "left_out": problems,
+            "warnings": list(context.source.warnings),  # such as tags that were read from masks
             "masks_used": {
                 "for_training": recipe.uses_true_masks,
                 "for_choosing": "nothing; the best thresholds in metrics.json are reported apart",
