@@ -71,7 +71,9 @@ def load_maps(path: Path) -> ClassMaps:
     except OSError as error:
         raise WeaksegError(f"{path}: cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
-        raise WeaksegError(f"{path}: damaged class maps ({error}); delete it to have it made again") from None
+        raise WeaksegError(
+            f"{path}: damaged class maps ({error}); delete its stage's folder to have it made again"
+        ) from None
     if sorted(tensors) != sorted(_KEYS) or tensors["size"].shape != (2,):
         raise WeaksegError(f"{path}: no class maps (it holds {', '.join(sorted(tensors)) or 'nothing'})")
     classes, (height, width) = tensors["classes"].tolist(), tensors["size"].tolist()

@@ -28,7 +28,9 @@ def load_weights(path: Path, model: nn.Module) -> None:
         model.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise WeaksegError(f"{path}: cannot load the weights ({reason}); redo the stage that wrote them") from error
+        raise WeaksegError(
+            f"{path}: cannot load the weights ({reason}); delete its folder to have them made again"
+        ) from error
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
