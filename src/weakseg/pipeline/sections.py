@@ -55,7 +55,7 @@ class AugmentSection(Section):
 
 
 class TrainSection(Section):
-    """How long and how fast to train; see weakseg.engine.train.Schedule."""
+    """How long and how fast to train; see weakseg.engine.optim.Schedule."""
 
     epochs: PositiveInt = 5
     batch_size: PositiveInt = 16
