@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -20,18 +21,28 @@ def test_every_turn_is_taken_once(threads: int, total: int) -> None:
 
 
 def test_each_part_has_its_own_private_array() -> None:
-    sums = np.zeros((4, 1), np.int64)
-    names = []
-
     def loop(own: np.ndarray, start: int, stop: int) -> None:  # type: ignore[type-arg]
-        names.append(threading.current_thread().name)
         own[0] += sum(range(start, stop))
 
     with Workers(4) as workers:
-        workers.run(loop, 100, private=sums, grain=25)
-    assert sums.sum() == sum(range(100))
-    assert (sums > 0).all()
-    assert threading.current_thread().name in names
+        sums = np.zeros((workers.shares, 1), np.int64)
+        workers.run(loop, 800, private=sums, grain=100)
+    assert sums.ravel().tolist() == [sum(range(start, start + 100)) for start in range(0, 800, 100)]
+
+
+def test_others_go_on_while_one_is_held_up() -> None:
+    """The second thread sleeps over its first part; the caller takes all the rest."""
+    taken = {}
+
+    def loop(start: int, stop: int) -> None:
+        taken[start] = threading.current_thread()
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.2)
+
+    with Workers(2) as workers:
+        workers.run(loop, 4, grain=1)
+    assert sorted(taken) == [0, 1, 2, 3]
+    assert sum(thread is threading.main_thread() for thread in taken.values()) >= 3
 
 
 def test_short_ranges_stay_with_the_caller() -> None:

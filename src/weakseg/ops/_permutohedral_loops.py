@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Indices = NDArray[np.uint32]
 Keys = NDArray[np.int64]
+Counts = NDArray[np.int32]
 
 # The number of channels is padded to a multiple of this constant: inner loops that long become vector code.
 LANES = 4
 # From here on a loop over all channels is faster than one over groups of four that stay in registers.
 _WIDE = 16
+# So many points take each step of the search for their simplices together.
+_BLOCK = 64
 
 # Sums may be reordered (that is what makes them vector code), but NaN and infinity keep their meaning.
-compiled = njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 @compiled
@@ -94,41 +97,59 @@ def simplices(
 ) -> None:
     """Find the keys (n, d + 1) of each point's vertices and its barycentric weights (paper, section 3.1)."""
     d = features.shape[1]
-    rest = np.empty(d + 1, np.float32)
-    cell = np.empty(d + 1, np.int32)
-    rank = np.empty(d + 1, np.int32)
+    rest = np.empty((d + 1, _BLOCK), np.float32)
+    cell = np.empty((d + 1, _BLOCK), np.int32)
+    rank = np.empty((d + 1, _BLOCK), np.int32)
     axis = np.empty(d + 1, np.int32)
-    for i in range(start, stop):
-        elevated = np.float32(0)
-        excess = np.int32(0)
-        for j in range(d, -1, -1):  # into the hyperplane, in units of d + 1, and there to the nearest whole numbers
-            step = features[i, j - 1] * scale[j - 1] if j > 0 else np.float32(0)
-            coordinate = elevated - np.float32(j) * step
-            elevated += step
+    for first in range(start, stop, _BLOCK):
+        size = min(_BLOCK, stop - first)
+        _round(features[first : first + size], scale, rest, cell, rank)
+        for p in range(size):
+            key = np.int64(0)
+            for j in range(d + 1):
+                axis[rank[j, p]] = j
+                key += (d + 1) * cell[j, p] * multipliers[j]
+            keys[first + p, 0] = key
+            weights[first + p, 0] = np.float32(1) - rest[axis[0], p] + rest[axis[d], p]
+            for v in range(1, d + 1):  # each further vertex moves along one axis, in the order of the ranks
+                j = axis[d + 1 - v]
+                key += steps[j]
+                keys[first + p, v] = key
+                weights[first + p, v] = rest[axis[d - v], p] - rest[j, p]
+
+
+@compiled
+def _round(features: Floats, scale: Floats, rest: Floats, cell: Counts, rank: Counts) -> None:
+    """Find the lattice point of remainder 0 next to each of a block of points (size, d), in units of d + 1.
+
+    Sets, each (d + 1, block): its coordinates `cell`, the differences to them `rest`, their ranks, 0 the greatest.
+    """
+    size, d = features.shape
+    elevated = np.zeros(size, np.float32)
+    excess = np.zeros(size, np.int32)
+    for j in range(d, -1, -1):  # into the hyperplane, and there to the nearest whole numbers
+        for p in range(size):
+            step = features[p, j - 1] * scale[j - 1] if j > 0 else np.float32(0)
+            coordinate = elevated[p] - np.float32(j) * step
+            elevated[p] += step
             whole = np.floor(coordinate + np.float32(0.5))
-            rest[j] = coordinate - whole
-            cell[j] = np.int32(whole)
-            excess += cell[j]
-            rank[j] = 0
-        for a in range(d):
-            for b in range(a + 1, d + 1):
-                less = np.int32(rest[a] < rest[b])
-                rank[a] += less
-                rank[b] += np.int32(1) - less
-        key = np.int64(0)
-        for j in range(d + 1):  # back to sum zero: the coordinates that were rounded most give way
-            position = rank[j] + excess
-            turn = np.int32(position < 0) - np.int32(position > d)
-            rest[j] -= np.float32(turn)
-            axis[position + turn * (d + 1)] = j
-            key += (d + 1) * (cell[j] + turn) * multipliers[j]
-        keys[i, 0] = key
-        weights[i, 0] = np.float32(1) - rest[axis[0]] + rest[axis[d]]
-        for v in range(1, d + 1):  # each further vertex moves along one axis, in the order of the ranks
-            j = axis[d + 1 - v]
-            key += steps[j]
-            keys[i, v] = key
-            weights[i, v] = rest[axis[d - v]] - rest[j]
+            rest[j, p] = coordinate - whole
+            cell[j, p] = np.int32(whole)
+            excess[p] += cell[j, p]
+    rank[:] = 0
+    for a in range(d):
+        for b in range(a + 1, d + 1):
+            for p in range(size):
+                less = np.int32(rest[a, p] < rest[b, p])
+                rank[a, p] += less
+                rank[b, p] += np.int32(1) - less
+    for j in range(d + 1):  # back to sum zero: the coordinates that were rounded most give way
+        for p in range(size):
+            rank[j, p] += excess[p]
+            turn = np.int32(rank[j, p] < 0) - np.int32(rank[j, p] > d)
+            rank[j, p] += turn * np.int32(d + 1)
+            cell[j, p] += turn
+            rest[j, p] -= np.float32(turn)
 
 
 @compiled
@@ -172,3 +193,22 @@ def find_neighbours(unique: Keys, table: Indices, steps: Keys, neighbours: Indic
             for side in range(2):
                 key = unique[row] + (2 * side - 1) * steps[axis]
                 neighbours[axis, side, row] = table[_slot(unique, table, key)] if row > 0 else 0
+
+
+@compiled
+def place(
+    vertices: Indices,
+    weights: Floats,
+    first_row: int,
+    factor: np.float32,
+    joined_vertices: Indices,
+    joined_weights: Floats,
+    column: int,
+    start: int,
+    stop: int,
+) -> None:
+    """Copy points start..stop into columns of a joined lattice, with rows from `first_row` on and scaled weights."""
+    for i in range(start, stop):
+        for v in range(vertices.shape[1]):
+            joined_vertices[i, column + v] = vertices[i, v] + np.uint32(first_row)
+            joined_weights[i, column + v] = weights[i, v] * factor

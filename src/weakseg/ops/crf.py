@@ -36,6 +36,9 @@ from weakseg.ops.workers import Workers
 Method = Literal["lattice", "exact"]
 Result = TypeVar("Result")
 
+# What more of them would save on the points, they would spend on adding up their parts.
+_THREADS_PER_IMAGE = 4
+
 
 @dataclass(frozen=True)
 class CrfParams:
@@ -189,7 +192,9 @@ def _checked(image: NDArray[np.uint8] | Tensor, unary: Tensor) -> tuple[Tensor, 
         shapes = f"image {tuple(image.shape)} and unary {tuple(unary.shape)}"
         raise ValueError(f"{shapes} must be (H, W, 3) and (K, H, W), or batches of them")
     energies = unary.detach().float()
-    if not math.isfinite(energies.sum(dtype=torch.float64).item()):  # finite float32 numbers cannot exceed float64
+    # On the CPU by numpy: torch's threads would wait for each other longer than this takes.
+    finite = np.isfinite(energies.numpy()) if energies.device.type == "cpu" else torch.isfinite(energies)
+    if not finite.all():
         raise ValueError("the unary holds NaN or infinity; unary_from_scores clips scores before it takes logarithms")
     return images, energies
 
@@ -209,12 +214,14 @@ def _exact(images: Tensor, energies: Tensor, params: CrfParams) -> Tensor:
 def _compiled(images: Tensor, energies: Tensor, params: CrfParams) -> Tensor:
     """Mean field in compiled loops on the CPU."""
     pictures, unaries = images.cpu().numpy(), energies.flatten(2).numpy()
+    posteriors = np.empty_like(unaries)
 
-    def infer(i: int, workers: Workers) -> Tensor:
+    def infer(i: int, workers: Workers) -> None:
         lattice = _lattice(pictures[i], params, workers)
-        return torch.from_numpy(lattice_mean_field(unaries[i], lattice, params.iterations, workers))
+        posteriors[i] = lattice_mean_field(unaries[i], lattice, params.iterations, workers)
 
-    return torch.stack(_abreast(len(images), infer))
+    _abreast(len(images), infer)
+    return torch.from_numpy(posteriors)
 
 
 def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]:
@@ -223,7 +230,7 @@ def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]
     abreast = min(count, threads)
 
     def one(i: int) -> Result:
-        with Workers(threads // abreast) as workers:
+        with Workers(min(threads // abreast, _THREADS_PER_IMAGE)) as workers:
             return work(i, workers)
 
     if abreast == 1:  # memory comes faster to the caller's own thread

@@ -103,7 +103,7 @@ def lattice_mean_field(unary: Floats, lattice: Lattice, iterations: int, workers
         workers.run(_update, count, *place, step > 0, step < iterations, private=lattice_filter.parts)
         if step < iterations:
             lattice_filter.blur()
-    return np.ascontiguousarray(posterior[:, :channels].T)
+    return posterior[:, :channels].T
 
 
 @compiled
@@ -132,27 +132,25 @@ def _update(
 @compiled
 def _softmax(support: Floats, posterior: Floats, start: int, stop: int) -> None:
     """Turn messages (n, channels) into posteriors, in place: softmax(support + message)."""
-    groups = support.shape[1] // LANES
+    values, added = posterior[start:stop].reshape(-1), support[start:stop].reshape(-1)
+    for e in range(len(values)):
+        values[e] += added[e]
     for i in range(start, stop):
+        p = posterior[i]
         highest = np.float32(-np.inf)
-        for g in range(groups):
-            for k in range(g * LANES, g * LANES + LANES):
-                posterior[i, k] += support[i, k]
-                highest = max(highest, posterior[i, k])
-        for g in range(groups):
-            for k in range(g * LANES, g * LANES + LANES):
-                posterior[i, k] -= highest
-    flat = posterior[start:stop].reshape(-1)
-    for e in range(len(flat)):
-        flat[e] = _exp(flat[e])
+        for g in range(0, len(p), LANES):
+            highest = max(highest, max(max(p[g], p[g + 1]), max(p[g + 2], p[g + 3])))
+        for k in range(len(p)):
+            p[k] -= highest
+    for e in range(len(values)):
+        values[e] = _exp(values[e])
     for i in range(start, stop):
+        p = posterior[i]
         total = np.float32(0)
-        for g in range(groups):
-            for k in range(g * LANES, g * LANES + LANES):
-                total += posterior[i, k]
-        for g in range(groups):
-            for k in range(g * LANES, g * LANES + LANES):
-                posterior[i, k] *= np.float32(1) / total
+        for g in range(0, len(p), LANES):
+            total += (p[g] + p[g + 1]) + (p[g + 2] + p[g + 3])
+        for k in range(len(p)):
+            p[k] *= np.float32(1) / total
 
 
 @compiled

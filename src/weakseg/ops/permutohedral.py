@@ -28,14 +28,15 @@ from weakseg.ops._permutohedral_loops import (
     enter,
     find_neighbours,
     number,
+    place,
     simplices,
     slice_,
     splat,
 )
 from weakseg.ops.workers import Workers
 
-# Rows per thread below which blurring is faster than waking a thread.
-_ROWS = 1 << 16
+# Fewer rows are blurred faster than another thread wakes up.
+_ROWS = 1 << 15
 
 # A vertex is known by the sum of its coordinates times these odd numbers, modulo 2^64. One addition then steps to its
 # neighbour, and for the coordinates of images two vertices share a key with a probability below 1e-4.
@@ -112,13 +113,9 @@ def join(lattices: Sequence[Lattice], strengths: Sequence[float], workers: Worke
     vertices = np.empty((count, first_columns[-1]), np.uint32)
     weights = np.empty((count, first_columns[-1]), np.float32)
 
-    def place(start: int, stop: int) -> None:
-        for lattice, strength, row, column in zip(lattices, strengths, first_rows, first_columns, strict=False):
-            to = slice(start, stop), slice(column, column + lattice.vertices.shape[1])
-            np.add(lattice.vertices[start:stop], np.uint32(row), out=vertices[to])
-            np.multiply(lattice.weights[start:stop], np.float32(math.sqrt(strength)), out=weights[to])
-
-    workers.run(place, count)
+    for lattice, strength, row, column in zip(lattices, strengths, first_rows, first_columns, strict=False):
+        factor = np.float32(math.sqrt(strength))
+        workers.run(place, count, lattice.vertices, lattice.weights, row, factor, vertices, weights, column)
     return Lattice(vertices, weights, tuple(table for lattice in lattices for table in lattice.neighbours))
 
 
@@ -138,14 +135,15 @@ class Filter:
     Attributes:
         lattice: the lattice.
         workers: the threads to use.
-        parts: (threads, rows, channels padded to a multiple of 4) what each thread has splatted; zero after `blur`.
+        parts: (shares, rows, channels padded to a multiple of 4) what each share of the points has splatted; zero after
+            `blur`.
         rows: (rows, channels padded) the blurred vertices.
     """
 
     def __init__(self, lattice: Lattice, channels: int, workers: Workers) -> None:
         self.lattice = lattice
         self.workers = workers
-        self.parts = np.zeros((workers.threads, lattice.rows, -(-channels // LANES) * LANES), np.float32)
+        self.parts = np.zeros((workers.shares, lattice.rows, -(-channels // LANES) * LANES), np.float32)
         self.rows = np.zeros_like(self.parts[0])
         self._spare = np.empty_like(self.rows)
 
@@ -162,7 +160,6 @@ class Filter:
 
     def blur(self) -> None:
         """Move the sum of `parts` into `rows`, clear `parts`, and blur the rows along all axes in turn."""
-        self.workers.run(collect, len(self.rows), self.parts, self.rows, grain=_ROWS)
         starts = self.lattice.starts
         calls = list(zip(self.lattice.neighbours, starts[:-1], starts[1:], strict=True))
         if any(stop - start >= 2 * _ROWS for _, start, stop in calls):  # threads share the rows
@@ -172,9 +169,11 @@ class Filter:
             self.workers.each(self._blur, calls)
 
     def _blur(self, neighbours: Indices, start: int, stop: int) -> None:
+        count = stop - start
         rows, spare = self.rows[start:stop], self._spare[start:stop]
+        self.workers.run(lambda a, b: collect(self.parts, self.rows, start + a, start + b), count, grain=_ROWS)
         for before, after in neighbours:
-            self.workers.run(blur, len(rows), rows, before, after, spare, grain=_ROWS)
+            self.workers.run(blur, count, rows, before, after, spare, grain=_ROWS)
             rows, spare = spare, rows
         if len(neighbours) % 2:  # the result lies in the spare rows
             spare[:] = rows

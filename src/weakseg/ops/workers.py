@@ -17,10 +17,13 @@ class Workers:
 
     Attributes:
         threads: how many, the caller's own included.
+        shares: into how many parts a long range is split. Two for each thread, so that the others go on while one is
+            held up; a fixed number, so that sums over the parts come out the same whoever makes them.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
+        self.shares = 1 if threads == 1 else 2 * threads
         self._pool = ThreadPoolExecutor(max(1, threads - 1))
 
     def __enter__(self) -> Self:
@@ -30,15 +33,19 @@ class Workers:
         self._pool.shutdown()
 
     def each(self, work: Callable[..., object], calls: Sequence[tuple[Any, ...]]) -> None:
-        """Call ``work(*call)`` for every call, side by side; the first in the caller's own thread."""
+        """Call ``work(*call)`` for every call, side by side; the caller's own thread takes its part."""
         if self.threads == 1:
             for call in calls:
                 work(*call)
             return
         others = [self._pool.submit(work, *call) for call in calls[1:]]
         work(*calls[0])
+        for other, call in zip(reversed(others), reversed(calls), strict=False):
+            if other.cancel():  # nobody has begun with it
+                work(*call)
         for other in others:
-            other.result()
+            if not other.cancelled():
+                other.result()
 
     def run(
         self,
@@ -54,10 +61,10 @@ class Workers:
             loop: the compiled loop.
             total: how many turns it makes in all.
             arguments: what it takes before start and stop.
-            private: one array per thread; each part gets its own as the last argument before start.
-            grain: the least number of turns that is worth a thread; below twice as many the caller goes alone.
+            private: `shares` arrays; each part gets its own as the last argument before start.
+            grain: the least number of turns that is worth a part; below twice as many there is only one.
         """
-        parts = max(1, min(self.threads, total // grain))
+        parts = max(1, min(self.shares, total // grain))
         bounds = [total * part // parts for part in range(parts + 1)]
         own = [() if private is None else (private[part],) for part in range(parts)]
         self.each(loop, [(*arguments, *own[part], bounds[part], bounds[part + 1]) for part in range(parts)])
