@@ -78,7 +78,7 @@ def markdown(weak: Manifest, upper: Manifest) -> str:
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
     lines += [
         "",
-        f"{metrics['localize']['images']} training and {metrics['predict']['images']} validation photos; the refinement gains "
+        f"{metrics['localize']['images']} training, {metrics['predict']['images']} validation photos; refining gains "
         f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
         f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak):.0f} minutes in all, "
         f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}.",

@@ -53,7 +53,13 @@ def process(
         How many items were processed now.
     """
     todo = [item for item in items if not output(item).exists()]
-    loader = DataLoader(_Loading(todo, load), batch_size=None, num_workers=workers, collate_fn=_as_it_is)
+    loader = DataLoader(
+        _Loading(todo, load),
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
+        collate_fn=_as_it_is,
+    )
     with torch.inference_mode(), bar(title, len(items), done=len(items) - len(todo)) as running:
         for index, loaded in loader:
             work(todo[index], loaded)

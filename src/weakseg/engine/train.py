@@ -66,7 +66,11 @@ def fit(
     stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)
     sampler = StepSampler(len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size)
     loader = DataLoader(
-        Seeded(examples, seed), batch_sampler=sampler, num_workers=workers, pin_memory=fabric.device.type == "cuda"
+        Seeded(examples, seed),
+        batch_sampler=sampler,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
+        pin_memory=fabric.device.type == "cuda",
     )
     window, saved = Window(), time.monotonic()
     with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
@@ -169,6 +173,9 @@ def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
     state = load_state(path)
     if state is None:
         return 0
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeaksegError(f"{path}: of another network; delete it to train this stage from its start") from error

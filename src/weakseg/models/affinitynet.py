@@ -63,6 +63,7 @@ class AffinityNet(nn.Module):
         widths: as in `AffinityHead`.
         group_norm: as in `AffinityHead`.
         radius: of the pairs that it is trained on.
+        frozen_levels: how many of the backbone's finest levels are not trained.
 
     Attributes:
         mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
@@ -80,6 +81,7 @@ class AffinityNet(nn.Module):
         widths: Sequence[int] | None = None,
         group_norm: bool = False,
         radius: int = 5,
+        frozen_levels: int = 0,
     ) -> None:
         super().__init__()
         count = len(backbone.channels)
@@ -89,6 +91,7 @@ class AffinityNet(nn.Module):
         if widths is not None and len(widths) != len(chosen):
             raise WeaksegError(f"affinity widths {list(widths)}: give {len(chosen)}, one per level")
         self.backbone = backbone
+        backbone.freeze_levels(frozen_levels)
         self.mean, self.std = backbone.mean, backbone.std
         self.radius = radius
         self.levels = tuple(chosen)

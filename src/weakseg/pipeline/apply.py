@@ -50,7 +50,9 @@ def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int,
             f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
         )
     classes, hardware = run.read_classes(), recipe.hardware
-    fabric = build_fabric(hardware.accelerator, 1, hardware.precision, hardware.threads)
+    # A network trained on a GPU also runs where there is none.
+    accelerator = "cpu" if hardware.accelerator == "cpu" else "auto"
+    fabric = build_fabric(accelerator, 1, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)
     problems: list[str] = []
     for file, name in track(zip(files, _names(files), strict=True), "predict", len(files)):

@@ -99,7 +99,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             "warnings": list(context.source.warnings),  # such as tags that were read from masks
             "masks_used": {
                 "for_training": recipe.uses_true_masks,
-                "for_choosing": "nothing; the best thresholds in metrics.json are reported apart",
+                "for_choosing": recipe.chosen_with_masks or "nothing",
             },
             "weights": {
                 name: {"origin": weights_origin(backbone_of(recipe, name)), "trained": run.weights_hash(name)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import yaml
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
 from weakseg.data.images import read_mask
-from weakseg.data.sample import Sample
+from weakseg.data.sample import BACKGROUND, IGNORE, Array, Sample
 from weakseg.data.source import open_source, summary
 from weakseg.engine.progress import bar
 from weakseg.errors import WeaksegError, one_of
@@ -72,10 +73,17 @@ def evaluate_folder(folder: Path, spec: str, split: str) -> None:
         raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
     images = open_source(spec).image_set(split, masks=True)
 
-    def read(sample: Sample) -> object:
-        return read_mask(folder / f"{sample.id}.png")
+    def read(sample: Sample) -> Array:
+        path = folder / f"{sample.id}.png"
+        mask = read_mask(path)
+        unknown = set(np.unique(mask).tolist()) - {BACKGROUND, IGNORE, *images.classes.values}
+        if unknown:
+            names = zip(images.classes.values, images.classes.names, strict=True)
+            known = ", ".join(f"{value} {name}" for value, name in names)
+            raise WeaksegError(f"{path}: value {min(unknown)} is of no class; values are 0 background, {known}, 255")
+        return mask
 
-    scored = score_masks(images, read, "evaluate")  # type: ignore[arg-type]
+    scored = score_masks(images, read, "evaluate")
     for line in scored.problems:
         out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
     if not scored.images:

@@ -66,6 +66,7 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
             widths=recipe.relate.widths,
             stride=recipe.relate.stride,
             radius=recipe.relate.radius,
+            frozen_levels=recipe.relate.frozen_levels,
         )
 
 

@@ -21,6 +21,13 @@ from weakseg.pipeline.sections import (
 
 StageName = Literal["classify", "localize", "relate", "refine", "segment", "predict", "evaluate"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
+NEEDS: dict[StageName, tuple[StageName, ...]] = {
+    "localize": ("classify",),
+    "relate": ("localize",),
+    "refine": ("localize",),
+    "segment": ("refine",),
+    "predict": ("segment",),
+}
 
 
 class SegmentSection(Section):
@@ -64,6 +71,7 @@ class Recipe(Section):
     description: str = ""
     stages: Annotated[tuple[StageName, ...], Field(min_length=1)] = STAGES
     seed: Annotated[int, Field(ge=0)] = 0
+    chosen_with_masks: str = ""
     data: DataSection = DataSection()
     backbone: BackboneSection = BackboneSection()
     classify: ClassifySection = ClassifySection()
@@ -79,6 +87,10 @@ class Recipe(Section):
         order = [STAGES.index(stage) for stage in self.stages]
         if order != sorted(set(order)):
             raise ValueError(f"stages must be distinct and in the order {', '.join(STAGES)}")
+        for stage, sources in NEEDS.items():
+            missing = [name for name in sources if name not in self.stages]
+            if stage in self.stages and missing and not (stage == "segment" and self.uses_true_masks):
+                raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
         if "refine" in self.stages and "walk" in self.refine.steps and "relate" not in self.stages:
             raise ValueError("refine.steps has a walk, which needs the stage relate")
         return self

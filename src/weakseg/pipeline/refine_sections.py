@@ -34,6 +34,7 @@ class AffinityNetSection(Section):
     stride: Annotated[int, Field(ge=2, le=32)] = 8
     radius: Annotated[int, Field(ge=2)] = 5
     levels: PositiveInt = 3
+    frozen_levels: Annotated[int, Field(ge=0)] = 0
     widths: tuple[PositiveInt, ...] = (64, 128, 256)
     augment: AugmentSection = AugmentSection(pad="black")
     train: TrainSection = TrainSection()
