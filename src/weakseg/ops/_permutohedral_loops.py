@@ -71,7 +71,7 @@ def _slice_wide(vertices: Indices, weights: Floats, values: Floats, rows: Floats
 
 @compiled
 def collect(parts: Floats, rows: Floats, start: int, stop: int) -> None:
-    """Move the sum of the threads' parts (threads, rows, channels) into rows start..stop."""
+    """Move the sum of the parts (shares, rows, channels) into rows start..stop; the parts become zero."""
     for row in range(start, stop):
         for k in range(rows.shape[1]):
             total = np.float32(0)

@@ -99,8 +99,8 @@ def lattice_mean_field(unary: Floats, lattice: Lattice, iterations: int, workers
     support[:, :channels] = -unary.T
     posterior = np.zeros_like(support)
     for step in range(iterations + 1):
-        place = (lattice.vertices, lattice.weights, support, posterior, lattice_filter.rows)
-        workers.run(_update, count, *place, step > 0, step < iterations, private=lattice_filter.parts)
+        points = (lattice.vertices, lattice.weights, support, posterior, lattice_filter.rows)
+        workers.run(_update, count, *points, step > 0, step < iterations, private=lattice_filter.parts)
         if step < iterations:
             lattice_filter.blur()
     return posterior[:, :channels].T

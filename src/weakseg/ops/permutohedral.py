@@ -112,7 +112,6 @@ def join(lattices: Sequence[Lattice], strengths: Sequence[float], workers: Worke
     count = len(lattices[0].vertices)
     vertices = np.empty((count, first_columns[-1]), np.uint32)
     weights = np.empty((count, first_columns[-1]), np.float32)
-
     for lattice, strength, row, column in zip(lattices, strengths, first_rows, first_columns, strict=False):
         factor = np.float32(math.sqrt(strength))
         workers.run(place, count, lattice.vertices, lattice.weights, row, factor, vertices, weights, column)
@@ -152,10 +151,10 @@ class Filter:
         count, channels = values.shape
         padded = np.zeros((count, self.rows.shape[1]), np.float32)
         padded[:, :channels] = values
-        place = (self.lattice.vertices, self.lattice.weights, padded)
-        self.workers.run(splat, count, *place, private=self.parts)
+        points = (self.lattice.vertices, self.lattice.weights, padded)
+        self.workers.run(splat, count, *points, private=self.parts)
         self.blur()
-        self.workers.run(slice_, count, *place, self.rows)
+        self.workers.run(slice_, count, *points, self.rows)
         return padded[:, :channels]
 
     def blur(self) -> None:
