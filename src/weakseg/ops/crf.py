@@ -156,7 +156,7 @@ def dense_crf(
         params: the parameters, for instance ``PRESETS["psa"]``.
         method: "lattice", as in the authors' program: time and memory linear in the number of pixels, compiled loops
             on the CPU with `torch.get_num_threads()` threads, torch elsewhere (the lattice is always built on the CPU).
-            "exact": all pairs of pixels, quadratic time; 99.1 to 100 % of its labels are the lattice's (golden vectors).
+            "exact": all pairs of pixels, quadratic time; on the golden vectors 99.1 to 100 % of the labels agree.
 
     Returns:
         posteriors float32 of unary's shape, on unary's device; they sum to one over the labels.
