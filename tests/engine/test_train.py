@@ -57,13 +57,24 @@ class Mortal(Toy):
         return super().losses(images, targets)
 
 
-def run(folder, *, stop_after=None, schedule=None):
+def run(folder, *, stop_after=None, schedule=None, workers=0):
     torch.manual_seed(0)
     model = Toy() if stop_after is None else Mortal(stop_after)
     schedule = schedule or Schedule(epochs=4, batch_size=3, lr=0.01, momentum=0.9)
     fabric = build_fabric("cpu")
     log = MetricsLog(folder / "metrics.jsonl")
-    return fit(model, Noise(), schedule, folder, fabric=fabric, seed=1, title="toy", log=log, checkpoint_seconds=0)
+    return fit(
+        model,
+        Noise(),
+        schedule,
+        folder,
+        fabric=fabric,
+        seed=1,
+        title="toy",
+        log=log,
+        checkpoint_seconds=0,
+        workers=workers,
+    )
 
 
 @pytest.mark.parametrize("stop_after", [1, 4, 11])
@@ -81,6 +92,23 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path, stop_after):
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]] == [10, 12]
     assert logs[0][-1]["lr"] == logs[1][-1]["lr"]
     assert all(row["images_per_second"] > 0 for rows in logs for row in rows)
+
+
+def test_loading_processes_change_nothing(tmp_path):
+    run(tmp_path / "none")
+    run(tmp_path / "two", workers=2)
+    none, two = (tmp_path / name / "weights.safetensors" for name in ("none", "two"))
+    assert none.read_bytes() == two.read_bytes()
+
+
+def test_a_state_of_another_network_is_named(tmp_path):
+    with pytest.raises(KilledError):
+        run(tmp_path, stop_after=2)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["model"]["head.bias"]
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(WeaksegError, match=r"state\.pt: of another network; delete it"):
+        run(tmp_path)
 
 
 def test_batches_from_the_middle_are_those_of_the_whole():
