@@ -30,41 +30,46 @@ def miou(entry: Manifest) -> float:
     return 100 * float(entry["scores"]["miou_present"])
 
 
-def minutes(manifest: Manifest) -> float:
-    """Time of all stages."""
-    return sum(stage["seconds"] for stage in manifest["stages"].values()) / 60
+def minutes(manifest: Manifest, *names: str) -> str:
+    """Time of some stages, by default all; empty where one was interrupted and its time is not known."""
+    stages = [manifest["stages"][name] for name in names or manifest["stages"]]
+    if any(stage["sessions"] > 1 for stage in stages):
+        return ""
+    return f"{sum(stage['seconds'] for stage in stages) / 60:.1f} min"
 
 
 def rows(weak: Manifest, upper: Manifest) -> list[tuple[str, str, str, str]]:
     """Step, split, mIoU, time."""
-    metrics, stages = weak["metrics"], weak["stages"]
+    metrics = weak["metrics"]
     maps, masks, predicted = metrics["localize"], metrics["refine"], metrics["predict"]
     best = maps["best"]
     bound = upper["metrics"]["predict"]
-
-    def seconds(*names: str) -> str:
-        return f"{sum(stages[name]['seconds'] for name in names) / 60:.1f} min"
 
     return [
         (
             f"CAM, threshold {maps['threshold']:.2f} (recipe)",
             maps["split"],
             f"{miou(maps):.1f}",
-            seconds("classify", "localize"),
+            minutes(weak, "classify", "localize"),
         ),
         (f"CAM, best threshold {best['threshold']:.2f} (chosen with masks)", maps["split"], f"{miou(best):.1f}", ""),
         (
             f"pseudo masks: {', '.join(weak['settings']['refine']['steps'])}",
             masks["split"],
             f"{miou(masks):.1f}",
-            seconds("relate", "refine"),
+            minutes(weak, "relate", "refine"),
         ),
-        ("DeepLabV3+ trained on them", predicted["split"], f"{miou(predicted):.1f}", seconds("segment", "predict")),
+        (
+            "DeepLabV3+ trained on them",
+            predicted["split"],
+            f"{miou(predicted):.1f}",
+            minutes(weak, "segment", "predict"),
+        ),
         (
             "the same network trained on the true masks (`supervised`)",
             bound["split"],
             f"{miou(bound):.1f}",
-            f"{minutes(upper):.1f} min",
+            minutes(upper),
         ),
     ]
 
@@ -80,7 +85,7 @@ def markdown(weak: Manifest, upper: Manifest) -> str:
         "",
         f"{metrics['localize']['images']} training, {metrics['predict']['images']} validation photos; refining gains "
         f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
-        f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak):.0f} minutes in all, "
+        f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak)} in all, "
         f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}.",
     ]
     return "\n".join(lines)

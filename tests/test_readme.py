@@ -51,7 +51,9 @@ def test_every_command_works(desk):
 @pytest.mark.slow
 def test_the_demo_runs(tmp_path):
     short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")]
-    ended = tiny.weakseg("demo", "--out", tmp_path / "demo", *short, "relate.crf=null", "hardware.threads=1")
+    small = ["classify.augment.crop=64", "relate.augment.crop=72", "segment.augment.crop=64", "localize.scales=[0.5]"]
+    fewer = ["relate.crf=null", "refine.steps=[background,walk]", "predict.scales=[0.5]", "hardware.threads=1"]
+    ended = tiny.weakseg("demo", "--out", tmp_path / "demo", *short, *small, *fewer)
     assert ended.code == 0, ended.err
     assert "predict" in ended.out
     assert (tmp_path / "demo" / "pictures" / "val.png").is_file()
