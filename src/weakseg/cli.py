@@ -64,12 +64,12 @@ def demo(
 ) -> None:
     """Make the built-in pictures, run the whole pipeline on them and show what came out.
 
-    The same as `weakseg run affinitynet --with small --with demo --data scenes:200`.
+    The same as `weakseg run affinitynet --with small --with demo --data scenes:160`.
     """
     from weakseg.pipeline.execute import execute
     from weakseg.pipeline.loading import load_recipe
 
-    finished = execute(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:200", out)
+    finished = execute(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
     _print_run(finished.folder)
 
 
