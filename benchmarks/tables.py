@@ -1,6 +1,6 @@
 """Write the README's table of a weakly supervised run beside its upper bound, from the runs' manifests.
 
-python benchmarks/tables.py runs/animals runs/animals-supervised --into README.md
+python benchmarks/tables.py runs/animals runs/animals-supervised --refined runs/animals-walk --into README.md
 """
 
 from __future__ import annotations
@@ -38,46 +38,38 @@ def minutes(manifest: Manifest, *names: str) -> str:
     return f"{sum(stage['seconds'] for stage in stages) / 60:.1f} min"
 
 
-def rows(weak: Manifest, upper: Manifest) -> list[tuple[str, str, str, str]]:
-    """Step, split, mIoU, time."""
-    metrics = weak["metrics"]
-    maps, masks, predicted = metrics["localize"], metrics["refine"], metrics["predict"]
-    best = maps["best"]
-    bound = upper["metrics"]["predict"]
+Row = tuple[str, str, str, str]
 
+
+def row(step: str, entry: Manifest, time: str = "") -> Row:
+    """Step, split, mIoU, time."""
+    return step, entry["split"], f"{miou(entry):.1f}", time
+
+
+def refined(run: Manifest, time: str = "") -> Row:
+    """The row of a run's pseudo masks."""
+    return row(f"pseudo masks: {', '.join(run['settings']['refine']['steps'])}", run["metrics"]["refine"], time)
+
+
+def rows(weak: Manifest, upper: Manifest, others: list[Manifest]) -> list[Row]:
+    """The rows from maps to the upper bound."""
+    maps = weak["metrics"]["localize"]
+    best = maps["best"] | {"split": maps["split"]}
+    bound = "the same network trained on the true masks (`supervised`)"
     return [
-        (
-            f"CAM, threshold {maps['threshold']:.2f} (recipe)",
-            maps["split"],
-            f"{miou(maps):.1f}",
-            minutes(weak, "classify", "localize"),
-        ),
-        (f"CAM, best threshold {best['threshold']:.2f} (chosen with masks)", maps["split"], f"{miou(best):.1f}", ""),
-        (
-            f"pseudo masks: {', '.join(weak['settings']['refine']['steps'])}",
-            masks["split"],
-            f"{miou(masks):.1f}",
-            minutes(weak, "relate", "refine"),
-        ),
-        (
-            "DeepLabV3+ trained on them",
-            predicted["split"],
-            f"{miou(predicted):.1f}",
-            minutes(weak, "segment", "predict"),
-        ),
-        (
-            "the same network trained on the true masks (`supervised`)",
-            bound["split"],
-            f"{miou(bound):.1f}",
-            minutes(upper),
-        ),
+        row(f"CAM, threshold {maps['threshold']:.2f} (recipe)", maps, minutes(weak, "classify", "localize")),
+        row(f"CAM, best threshold {best['threshold']:.2f} (chosen with masks)", best),
+        *(refined(run) for run in others),
+        refined(weak, minutes(weak, "relate", "refine")),
+        row("DeepLabV3+ trained on them", weak["metrics"]["predict"], minutes(weak, "segment", "predict")),
+        row(bound, upper["metrics"]["predict"], minutes(upper)),
     ]
 
 
-def markdown(weak: Manifest, upper: Manifest) -> str:
+def markdown(weak: Manifest, upper: Manifest, others: list[Manifest]) -> str:
     """The table and the line that says where its figures come from."""
     lines = ["| step | split | mIoU % | time |", "|---|---|---:|---:|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows(weak, upper)]
+    lines += [f"| {' | '.join(cells)} |" for cells in rows(weak, upper, others)]
     machine, metrics = weak["machine"], weak["metrics"]
     ratio = miou(metrics["predict"]) / miou(upper["metrics"]["predict"])
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
@@ -96,9 +88,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("weak", type=Path, help="run of affinitynet")
     options.add_argument("upper", type=Path, help="run of supervised")
+    options.add_argument("--refined", type=Path, nargs="*", default=[], help="runs with other refine.steps")
     options.add_argument("--into", type=Path, help="file with <!-- table:animals --> and <!-- end -->")
     given = options.parse_args()
-    table = markdown(read(given.weak), read(given.upper))
+    table = markdown(read(given.weak), read(given.upper), [read(folder) for folder in given.refined])
     if given.into is None:
         print(table)
         return
