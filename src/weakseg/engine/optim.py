@@ -64,7 +64,7 @@ def param_groups(
 
     Args:
         model: the network; parameters with requires_grad False are left out.
-        new: its parameters that do not come from pretraining; they learn ``new_lr_factor`` times faster.
+        new: its parameters that learn ``new_lr_factor`` times faster, as a rule those not from pretraining.
         lr: rate of the pretrained parameters.
         new_lr_factor: 10 in all published systems.
         weight_decay: L2 penalty of every group (but of biases when ``double_bias``).

@@ -30,7 +30,7 @@ class Trainable(Protocol):
         """Scalar loss terms of a batch; their sum is minimised."""
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """Parameters that do not come from pretraining."""
+        """Parameters that learn ``new_lr_factor`` times faster: as a rule those that do not come from pretraining."""
 
 
 def fit(

@@ -73,12 +73,11 @@ class DisplacementBranch(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Displacements (N, 2, ⌈H / 4⌉, ⌈W / 4⌉) of the levels of images of size (H, W)."""
-        fine, coarse = [], []
+        fine: list[Tensor] = []
+        coarse: list[Tensor] = []
         for level, stride, reduce in zip(levels, self.strides, self.reduce, strict=True):
-            if stride > STRIDE:
-                coarse.append(F.relu(enlarged(reduce(level), stride, COARSE, size)))
-            else:
-                fine.append(F.relu(reduce(level)))
+            side, target = (coarse, COARSE) if stride > STRIDE else (fine, STRIDE)
+            side.append(F.relu(enlarged(reduce(level), stride, target, size)))
         joined = self.join_coarse(torch.cat(coarse, dim=1))
         fine.append(F.relu(enlarged(joined, COARSE, STRIDE, size)))
         displacement: Tensor = self.point(F.relu(self.join(torch.cat(fine, dim=1))))
