@@ -13,26 +13,40 @@ from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tensor
 from weakseg.ops.seeds import affinity_seeds
 
+ReadGuide = Callable[[Sample, Array], Array]
 ReadLabels = Callable[[Sample], Array]
 ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor, Sequence[int]]]
 
 
 class TaggedExamples:
-    """(image (3, crop, crop), tags (C,)): for the classification network."""
+    """(image (3, crop, crop), tags (C,), guides (crop, crop) int64 ...): for the classification network."""
 
-    def __init__(self, images: ImageSet, augmentation: Augmentation, mean: RGB, std: RGB) -> None:
-        """Draw from ``images``."""
-        self._images = images
-        self._transform = build_transform(augmentation, mean, std)
+    def __init__(
+        self, images: ImageSet, augmentation: Augmentation, mean: RGB, std: RGB, guides: Sequence[ReadGuide] = ()
+    ) -> None:
+        """Draw from ``images``.
+
+        Args:
+            images: photos with tags.
+            augmentation: joint, of the photo and its guides.
+            mean: of the network's input.
+            std: of the network's input.
+            guides: each makes an integer map (H, W), positive everywhere, of a sample and its photo.
+        """
+        self._images, self._guides = images, guides
+        self._transform = build_transform(augmentation, mean, std, mask_fill=0)
 
     def __len__(self) -> int:
         return len(self._images)
 
-    def example(self, index: int) -> tuple[Tensor, Tensor]:
-        """One augmented photo and its multi-hot tags."""
+    def example(self, index: int) -> tuple[Tensor, ...]:
+        """One augmented photo, its multi-hot tags, and its guides, which are 0 outside the photo."""
         sample = self._images.samples[index]
-        image = self._transform(to_tensor(sample.read_image()))
-        return image.as_subclass(Tensor), torch.from_numpy(self._images.classes.multi_hot(sample.tags))
+        photo = sample.read_image()
+        guides = [tv_tensors.Mask(torch.from_numpy(guide(sample, photo).astype(np.int32))) for guide in self._guides]
+        image, *turned = self._transform([to_tensor(photo), *guides])
+        tags = torch.from_numpy(self._images.classes.multi_hot(sample.tags))
+        return image.as_subclass(Tensor), tags, *(guide.as_subclass(Tensor).long() for guide in turned)
 
 
 class LabelledExamples:

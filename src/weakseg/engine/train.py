@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,11 +46,13 @@ def fit(
     log: MetricsLog,
     workers: int = 0,
     checkpoint_seconds: float = 30.0,
+    pace: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Train ``model`` (a Trainable) and write ``folder/weights.safetensors``.
 
     A training state is kept in ``folder/state.pt`` and used when the same call is made again after an
-    interruption; on the CPU the result is the same to the byte.
+    interruption; on the CPU the result is the same to the byte. ``pace`` is told before each step which share of all
+    steps is done.
 
     Returns:
         steps and the mean loss terms of the last ``LOG_STEPS`` steps.
@@ -76,6 +79,8 @@ def fit(
     with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
         for done, batch in enumerate(loader, start=start + 1):
             set_lr(optimizer, done - 1, sampler.total, schedule.power)
+            if pace is not None:
+                pace((done - 1) / sampler.total)
             window.add(stepper.step(done - 1, batch), len(batch[0]) * fabric.world_size)
             running.note(f"loss {window.loss:.3f}")
             running.advance(sampler.batch_size)

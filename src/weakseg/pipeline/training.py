@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -13,9 +14,14 @@ from weakseg.pipeline.stage import Context
 
 
 def train(
-    context: Context, stage: str, model: nn.Module, examples: ExampleSource, schedule: Schedule
+    context: Context,
+    stage: str,
+    model: nn.Module,
+    examples: ExampleSource,
+    schedule: Schedule,
+    pace: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Train a stage's network into its folder."""
+    """Train a stage's network into its folder; see `weakseg.engine.train.fit`."""
     hardware = context.recipe.hardware
     return fit(
         model,
@@ -28,4 +34,5 @@ def train(
         log=context.run.log,
         workers=hardware.workers,
         checkpoint_seconds=hardware.checkpoint_seconds,
+        pace=pace,
     )

@@ -15,7 +15,7 @@ from weakseg.ops.views import scaled_view, with_flip
 def multi_scale_maps(
     model: CamMethod, photo: Tensor, tags: Tensor, *, scales: Sequence[float], flip: bool = True, stride: int = 4
 ) -> Tensor:
-    """Normalised maps of the tagged classes.
+    """Normalised maps of the tagged classes, after that of the background where the method makes one.
 
     Args:
         model: a trained CAM network in eval mode.
@@ -26,12 +26,15 @@ def multi_scale_maps(
         stride: the maps are summed at ceil(H / stride) x ceil(W / stride), bilinear.
 
     Returns:
-        float32 (K, h, w) in [0, 1], K the number of tagged classes, in class order.
+        float32 (K, h, w) in [0, 1], K the number of tagged classes, in class order; one more, first, where
+        ``model.background`` holds. A photo without tags has no map.
     """
     size = strided_size((photo.shape[-2], photo.shape[-1]), stride)
     present = torch.nonzero(tags)[:, 0]
     if not len(present):
         return torch.zeros(0, *size, device=photo.device)
+    if model.background:
+        present = torch.cat([present.new_zeros(1), present + 1])
     found = []
     for factor in scales:
         view = scaled_view(photo, factor, model.mean, model.std)

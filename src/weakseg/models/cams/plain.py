@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.models.backbones import Backbone
@@ -15,19 +15,21 @@ class PlainCam(CamMethod):
     Args:
         backbone: only its coarsest level is used.
         n_classes: C.
-        dropout: probability of dropping a feature channel in training; AffinityNet 0.5, IRNet 0.
-        frozen_levels: how many of the finest levels are not trained; IRNet 3 on a ResNet (up to layer2).
-
-    Raises:
-        WeaksegError: ``frozen_levels`` is more than the backbone has.
+        dropout: see `CamMethod`; AffinityNet 0.5, IRNet 0.
+        frozen_levels: see `CamMethod`.
+        warm_up: without effect: there is only the classification loss.
     """
 
-    def __init__(self, backbone: Backbone, n_classes: int, *, dropout: float = 0.5, frozen_levels: int = 0) -> None:
-        super().__init__(backbone)
-        backbone.freeze_levels(frozen_levels)
-        self.dropout = nn.Dropout2d(dropout)
-        self.classifier = nn.Conv2d(backbone.channels[-1], n_classes, 1, bias=False)
-        nn.init.xavier_uniform_(self.classifier.weight)
+    def __init__(
+        self,
+        backbone: Backbone,
+        n_classes: int,
+        *,
+        dropout: float = 0.5,
+        frozen_levels: int = 0,
+        warm_up: float = 0.0,
+    ) -> None:
+        super().__init__(backbone, n_classes, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
 
     def logits(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> one logit per tag (N, C)."""
@@ -35,7 +37,7 @@ class PlainCam(CamMethod):
         logits: Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1))
         return logits.flatten(1)
 
-    def losses(self, images: Tensor, tags: Tensor) -> dict[str, Tensor]:
+    def losses(self, images: Tensor, tags: Tensor, *guides: Tensor) -> dict[str, Tensor]:
         """The multilabel soft-margin loss of the tags, as "classification"; see `CamMethod.losses`."""
         return {"classification": F.multilabel_soft_margin_loss(self.logits(images), tags)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weakseg.data.examples import TaggedExamples
+from weakseg.pipeline.guides import build_guides
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import backbone_of, cam_network, weights_origin
 from weakseg.pipeline.recipe import Recipe
@@ -24,8 +25,13 @@ def _inputs(context: Context) -> Any:
 def _work(context: Context) -> dict[str, Any]:
     section = context.recipe.classify
     model = cam_network(context.recipe, len(context.train.classes), pretrained=True)
-    examples = TaggedExamples(context.train, section.augment.build(), model.mean, model.std)
-    return train(context, "classify", model, examples, section.train.build())
+    guides = build_guides(context, model)
+    examples = TaggedExamples(context.train, section.augment.build(), model.mean, model.std, guides)
+
+    def pace(share: float) -> None:
+        model.progress = share
+
+    return train(context, "classify", model, examples, section.train.build(), pace)
 
 
 STAGE = Stage("classify", (), _settings, _inputs, _work)
