@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from golden_nets import fill
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import CAM_METHODS, PlainCam, build_cam
@@ -34,27 +34,11 @@ def key_of_irn(name: str) -> str:
     return f"backbone.{first.get(part, f'{int(part[-1]) - 1}.0')}.{rest}"
 
 
-def filling(key: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """The weights of the full-size golden networks, as their README says."""
-    random = np.random.RandomState(zlib.crc32(key.encode()) & 0x7FFFFFFF)
-    if key.endswith("running_var"):
-        values = 1 + 0.1 * random.rand(*shape)
-    elif len(shape) > 1:
-        values = random.randn(*shape) / np.sqrt(np.prod(shape[1:]))
-    else:
-        values = 0.1 * random.randn(*shape) + (1 if key.endswith("weight") else 0)
-    return torch.from_numpy(values.astype(np.float32))
-
-
 @pytest.fixture(scope="module")
 def irn_cam() -> PlainCam:
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
     cam = PlainCam(backbone, 20, dropout=0.0, frozen_levels=3)
-    state = {
-        name: filling(key_of_irn(name), tuple(value.shape)) if value.is_floating_point() else value
-        for name, value in cam.state_dict().items()
-    }
-    cam.load_state_dict(state)
+    fill(cam, key_of_irn)
     return cam.eval()
 
 

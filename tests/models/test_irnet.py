@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from golden_nets import fill
 from weakseg.engine.optim import param_groups
 from weakseg.models.backbones import build_backbone
 from weakseg.models.irnet import IRNet, enlarged, pooled
@@ -26,6 +26,7 @@ PREFIXES = {
     "backbone.features.conv1.": "backbone.0.0.",
     "backbone.features.bn1.": "backbone.0.1.",
     **{f"backbone.features.layer{n}.": f"backbone.{n}.0." for n in range(1, 5)},
+    "mean_shift": "mean_shift.",
 }
 
 
@@ -33,18 +34,6 @@ def key_of_irn(name: str) -> str:
     """The name that decides a tensor's filling in the golden network."""
     prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
     return PREFIXES[prefix] + name.removeprefix(prefix)
-
-
-def filling(key: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """The weights of the full-size golden networks, as their README says."""
-    random = np.random.RandomState(zlib.crc32(key.encode()) & 0x7FFFFFFF)
-    if key.endswith("running_var"):
-        values = 1 + 0.1 * random.rand(*shape)
-    elif len(shape) > 1:
-        values = random.randn(*shape) / np.sqrt(np.prod(shape[1:]))
-    else:
-        values = 0.1 * random.randn(*shape) + (1 if key.endswith("weight") else 0)
-    return torch.from_numpy(values.astype(np.float32))
 
 
 def small(name: str = "test_resnet", **options: Any) -> IRNet:
@@ -55,9 +44,7 @@ def small(name: str = "test_resnet", **options: Any) -> IRNet:
 def test_published_network_as_released(golden: Golden) -> None:
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, weights="none")
     net = IRNet(backbone).eval()
-    floats = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
-    del floats["mean_shift"]
-    net.load_state_dict({name: filling(key_of_irn(name), tuple(v.shape)) for name, v in floats.items()}, strict=False)
+    fill(net, key_of_irn)
     net.mean_shift.copy_(torch.tensor([0.3, -0.2]))
     data = {key: torch.from_numpy(value) for key, value in golden("full_irn_edge").items()}
     assert [len(list(net.edge.parameters())), len(net.new_parameters())] == data["n_group"].tolist()

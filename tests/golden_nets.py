@@ -1,0 +1,35 @@
+"""Weights of the full-size golden networks: they are made from the tensors' names, as tests/golden/README.md says."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+def filling(key: str, shape: tuple[int, ...]) -> Tensor:
+    """The tensor that stood under ``key`` in a golden network."""
+    random = np.random.RandomState(zlib.crc32(key.encode()) & 0x7FFFFFFF)
+    if key.endswith("running_var"):
+        values = 1 + 0.1 * random.rand(*shape)
+    elif len(shape) > 1:
+        values = random.randn(*shape) / np.sqrt(np.prod(shape[1:]))
+    else:
+        values = 0.1 * random.randn(*shape) + (1 if key.endswith("weight") else 0)
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def fill(model: nn.Module, key_of: Callable[[str], str]) -> None:
+    """Fill a model in place.
+
+    Args:
+        model: its counters (tensors that are not floating point) stay as they are.
+        key_of: name of a tensor of the model -> its key in the golden network; the last one where it had several.
+    """
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                value.copy_(filling(key_of(name), tuple(value.shape)))
