@@ -48,6 +48,33 @@ def test_tagged_examples_are_crops_and_tags():
     assert tags.dtype == torch.float32
 
 
+def right_half(sample, photo):
+    """2 in the right half, 1 in the left one."""
+    return labels_of(sample).clip(1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_guides_follow_their_photo(seed):
+    torch.manual_seed(seed)
+    examples = TaggedExamples(IMAGES, Augmentation(crop=64, long_side=(40, 60)), MEAN, STD, [right_half, right_half])
+    image, _, guide, again = examples.example(0)
+    assert (type(guide), guide.shape, guide.dtype) == (torch.Tensor, (64, 64), torch.int64)
+    assert torch.equal(guide, again)
+    assert (image[:, guide == 0] == 0).all()
+    is_white, is_black = white(image)
+    assert not ((is_white & (guide != 2)) | (is_black & (guide != 1))).any()
+    assert set(guide.unique().tolist()) == {0, 1, 2}
+
+
+def test_a_guide_does_not_change_what_is_drawn():
+    augmentation = Augmentation(crop=48, long_side=(40, 60), jitter=(0.3, 0.3, 0.3, 0.1))
+    drawn = []
+    for guides in ([], [right_half]):
+        torch.manual_seed(0)
+        drawn.append(TaggedExamples(IMAGES, augmentation, MEAN, STD, guides).example(0)[0])
+    assert torch.equal(*drawn)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_follow_their_photo(seed):
     torch.manual_seed(seed)

@@ -57,7 +57,7 @@ class Mortal(Toy):
         return super().losses(images, targets)
 
 
-def run(folder, *, stop_after=None, schedule=None, workers=0):
+def run(folder, *, stop_after=None, schedule=None, workers=0, pace=None):
     torch.manual_seed(0)
     model = Toy() if stop_after is None else Mortal(stop_after)
     schedule = schedule or Schedule(epochs=4, batch_size=3, lr=0.01, momentum=0.9)
@@ -74,6 +74,7 @@ def run(folder, *, stop_after=None, schedule=None, workers=0):
         log=log,
         checkpoint_seconds=0,
         workers=workers,
+        pace=pace,
     )
 
 
@@ -92,6 +93,14 @@ def test_an_interrupted_training_ends_with_the_same_bytes(tmp_path, stop_after):
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]] == [10, 12]
     assert logs[0][-1]["lr"] == logs[1][-1]["lr"]
     assert all(row["images_per_second"] > 0 for rows in logs for row in rows)
+
+
+def test_the_pace_is_the_share_of_all_steps_also_after_an_interruption(tmp_path):
+    shares = []
+    with pytest.raises(KilledError):
+        run(tmp_path, stop_after=5, pace=shares.append)
+    run(tmp_path, pace=shares.append)
+    assert shares == [step / 12 for step in (*range(6), *range(5, 12))]
 
 
 def test_loading_processes_change_nothing(tmp_path):
