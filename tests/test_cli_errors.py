@@ -38,9 +38,9 @@ def fails(tmp_path, photos):
 @pytest.mark.parametrize(
     ("override", "named", "way_out"),
     [
-        ("localize.thresold=0.3", "unknown key localize.thresold", "threshold"),
+        ("localize.treshold=0.3", "unknown key localize.treshold", "background"),
         ("colour=red", "unknown key colour", "classify, localize"),
-        ("localize.threshold=1.5", "localize.threshold", "less than or equal to 1"),
+        ("localize.background.threshold=1.5", "localize.background.threshold", "less than or equal to 1"),
         ("classify.train.lr=0", "classify.train.lr", "greater than 0"),
         ("classify.train.epochs=many", "classify.train.epochs", "integer"),
         ("classify.augment.crop=50", "classify.augment.crop", "multiple of 8"),
@@ -60,7 +60,11 @@ def fails(tmp_path, photos):
         ("data.train=tarin", "'tarin'", "available: train, val"),
         ("hardware.accelerator=abacus", "hardware.accelerator", "cpu"),
         ("hardware.precision=7-true", "precision=7-true", "32-true"),
-        ("relate.augment.crop=32", "relate: augment.crop", "at least 40 for stride 8 and radius 3"),
+        (
+            "relate.affinitynet.augment.crop=32",
+            "relate.affinitynet: augment.crop",
+            "at least 40 for stride 8 and radius 3",
+        ),
         ("segment.train.batch_size=1", "segment: train.batch_size", "at least 2"),
         ("localize.scales=[0.0001]", "localize.scales", "0.1"),
         ("data.val=vall", "'vall'", "available: train, val"),
@@ -205,7 +209,7 @@ def test_two_runs_do_not_write_into_one_directory(finished_run, tmp_path):
 @pytest.mark.parametrize(
     "override",
     [
-        "localize.threshold=7",
+        "localize.background.threshold=7",
         "segment.network=deeplab",
         "segment.backbone.weights=/none.pth",
         "classify.options={drop: 0.5}",

@@ -50,9 +50,19 @@ def test_every_command_works(desk):
 
 @pytest.mark.slow
 def test_the_demo_runs(tmp_path):
-    short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")]
-    small = ["classify.augment.crop=64", "relate.augment.crop=72", "segment.augment.crop=64", "localize.scales=[0.5]"]
-    fewer = ["relate.crf=null", "refine.steps=[background,walk]", "predict.scales=[0.5]", "hardware.threads=1"]
+    short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate.affinitynet", "segment")]
+    small = [
+        "classify.augment.crop=64",
+        "relate.affinitynet.augment.crop=72",
+        "segment.augment.crop=64",
+        "localize.scales=[0.5]",
+    ]
+    fewer = [
+        "relate.affinitynet.crf=null",
+        "refine.steps=[background,walk]",
+        "predict.scales=[0.5]",
+        "hardware.threads=1",
+    ]
     ended = tiny.weakseg("demo", "--out", tmp_path / "demo", *short, *small, *fewer)
     assert ended.code == 0, ended.err
     assert "predict" in ended.out

@@ -64,18 +64,18 @@ def test_small_is_offline_and_on_one_backbone(name):
     recipe = load_recipe(name, ["small"])
     for section in (recipe.backbone, recipe.relate.backbone, recipe.segment.backbone):
         assert section is None or (section.name, section.weights) == ("tf_efficientnet_lite0", "packaged")
-    for stage in ("classify", "relate", "segment"):
-        assert getattr(recipe, stage).augment.crop == 256
+    for section in (recipe.classify, recipe.relate.affinitynet, recipe.relate.irnet, recipe.segment):
+        assert section.augment.crop == 256
 
 
 def test_overrides_come_last_and_overlays_in_order(tmp_path):
-    (tmp_path / "mine.yaml").write_text("seed: 5\nlocalize: {threshold: 0.3}\n")
+    (tmp_path / "mine.yaml").write_text("seed: 5\nlocalize: {background: {threshold: 0.3}}\n")
     overlays = ["small", str(tmp_path / "mine.yaml")]
     recipe = load_recipe("cam", overlays)
-    assert (recipe.seed, recipe.localize.threshold) == (5, 0.3)
+    assert (recipe.seed, recipe.localize.background.threshold) == (5, 0.3)
     assert recipe.localize.scales == load_recipe("cam", ["small"]).localize.scales
     recipe = load_recipe("cam", overlays, ["seed=6", "localize.scales=[1.0]", "data.train=train_240"])
-    assert (recipe.seed, recipe.localize.threshold, recipe.localize.scales) == (6, 0.3, (1.0,))
+    assert (recipe.seed, recipe.localize.background.threshold, recipe.localize.scales) == (6, 0.3, (1.0,))
     assert recipe.data.train == "train_240"
 
 
@@ -84,5 +84,5 @@ def test_a_recipe_may_be_a_file(tmp_path):
     assert load_recipe(str(tmp_path / "mine.yaml")).stages == ("classify", "localize")
 
 
-def test_the_default_recipe_has_every_stage():
-    assert Recipe(name="x").stages == STAGES
+def test_the_default_recipe_has_every_stage_but_instances():
+    assert Recipe(name="x").stages == tuple(stage for stage in STAGES if stage != "instances")

@@ -23,11 +23,16 @@ classify:
   train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
 localize: {scales: [1.0, 0.5], stride: 8}
 relate:
-  radius: 3
-  levels: 2
-  widths: [4, 8]
-  augment: {crop: 64, jitter: null}
-  train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
+  affinitynet:
+    radius: 3
+    levels: 2
+    widths: [4, 8]
+    augment: {crop: 64, jitter: null}
+    train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
+  irnet:
+    radius: 3
+    augment: {crop: 64}
+    train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
 segment:
   backbone: *network
   augment: {crop: 64, scale: [0.5, 1.0]}

@@ -16,9 +16,9 @@ from weakseg.pipeline.stages import ALL
 QUICK = (
     "localize.scales=[0.25]",
     "predict.scales=[0.25]",
-    "relate.crf=null",
+    "relate.affinitynet.crf=null",
     "refine.steps=[background,walk]",
-    *(f"{stage}.train.epochs=1" for stage in ("classify", "relate", "segment")),
+    *(f"{part}.train.epochs=1" for part in ("classify", "relate.affinitynet", "relate.irnet", "segment")),
 )
 """Settings for photos of more than a few pixels."""
 

@@ -119,10 +119,10 @@ def test_a_finished_run_is_left_as_it_is(copy):
     ("override", "first"),
     [
         ("hardware.checkpoint_seconds=9", None),
-        ("localize.threshold=0.4", "evaluate"),
+        ("localize.background.threshold=0.4", "evaluate"),
         ("predict.flip=true", "predict"),
         ("segment.train.lr=0.02", "segment"),
-        ("relate.alpha_low=3", "relate"),
+        ("relate.affinitynet.alpha_low=3", "relate"),
         ("localize.flip=false", "localize"),
         ("seed=7", "classify"),
     ],

@@ -15,6 +15,7 @@ from weakseg.data.source import Source, open_source
 from weakseg.engine.device import build_fabric, describe
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
+from weakseg.pipeline.background import check_backgrounds
 from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import backbone_of, check_networks, weights_origin
 from weakseg.pipeline.recipe import Recipe
@@ -47,6 +48,7 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
         check_networks(recipe, len(source.classes), [name for name in keys if not run.is_done(name, keys[name])])
+        check_backgrounds(recipe)
         run.write_recipe(recipe)
         run.write_classes(source.classes)
         _write_manifest(context, data, problems, finished=False)

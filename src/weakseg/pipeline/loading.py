@@ -18,6 +18,9 @@ from weakseg.pipeline.recipe import Recipe
 
 Tree = dict[str, Any]
 
+ONLY = "only"
+"""The key of an overlay that holds what is meant for single recipes."""
+
 
 def _shipped(folder: str) -> dict[str, Traversable]:
     root = resources.files("weakseg") / "recipes"
@@ -65,10 +68,23 @@ def _merge(base: Tree, change: Tree) -> Tree:
     return merged
 
 
+def _overlay(name: str, recipe: str) -> Tree:
+    """An overlay as it is for one recipe."""
+    tree = _read("overlay", name, overlay_files())
+    only = tree.pop(ONLY, {})
+    if not isinstance(only, dict) or not all(isinstance(part, dict) for part in only.values()):
+        raise WeaksegError(f"{name}: {ONLY} holds one tree of keys per recipe, as {ONLY}: {{cam: {{seed: 3}}}}")
+    known = dict.fromkeys([*recipe_files(), recipe])
+    for other in only:
+        if other not in known:
+            raise WeaksegError(f"{name}: {ONLY}.{other}: {one_of('recipe', other, known)}")
+    return _merge(tree, only.get(recipe, {}))
+
+
 def _override(text: str) -> Tree:
     key, equals, _ = text.partition("=")
     if not equals or not key.strip():
-        raise WeaksegError(f"{text!r}: an override is key.path=value, as seed=3 or localize.threshold=0.25")
+        raise WeaksegError(f"{text!r}: an override is key.path=value, as seed=3 or localize.background.threshold=0.25")
     try:
         tree = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
     except (YAMLError, OmegaConfBaseException) as error:
@@ -82,15 +98,17 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 
     Args:
         name: of a shipped recipe, or a YAML file.
-        overlays: names of shipped overlays or YAML files, laid over the recipe in order.
+        overlays: names of shipped overlays or YAML files, laid over the recipe in order. What one has under
+            ``only: {RECIPE: ...}`` is laid over the recipe of that name after the rest of it.
         overrides: ``key.path=value`` texts, applied last.
 
     Raises:
         WeaksegError: for an unknown name or key, or a value out of range; the message names the key.
     """
     tree = _read("recipe", name, recipe_files())
+    own_name = str(tree.get("name", name))
     for overlay in overlays:
-        tree = _merge(tree, _read("overlay", overlay, overlay_files()))
+        tree = _merge(tree, _overlay(overlay, own_name))
     for text in overrides:
         tree = _merge(tree, _override(text))
     return validate(tree)

@@ -17,6 +17,7 @@ from weakseg.models.affinitynet import AffinityNet
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import build_cam
 from weakseg.models.cams.base import CamMethod
+from weakseg.models.irnet import IRNet
 from weakseg.models.segmentation import SegmentationNet, build_segmentation
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import file_hash
@@ -55,19 +56,28 @@ def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMetho
 
 
 def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
-    """The affinity network."""
+    """The network of relate.method affinitynet."""
+    section = recipe.relate.affinitynet
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
         backbone = build_backbone(**_options(backbone_of(recipe, "relate"), pretrained=pretrained))
-        levels = tuple(range(len(backbone.channels)))[-recipe.relate.levels :]
+        levels = tuple(range(len(backbone.channels)))[-section.levels :]
         return AffinityNet(
             backbone,
             levels=levels,
-            widths=recipe.relate.widths,
-            stride=recipe.relate.stride,
-            radius=recipe.relate.radius,
-            frozen_levels=recipe.relate.frozen_levels,
+            widths=section.widths,
+            stride=section.stride,
+            radius=section.radius,
+            frozen_levels=section.frozen_levels,
         )
+
+
+def boundary_network(recipe: Recipe, *, pretrained: bool) -> IRNet:
+    """The network of relate.method irnet."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
+        backbone = build_backbone(**_options(backbone_of(recipe, "relate"), pretrained=pretrained))
+        return IRNet(backbone, radius=recipe.relate.irnet.radius)
 
 
 def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> SegmentationNet:
@@ -81,9 +91,10 @@ def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) ->
 
 def check_networks(recipe: Recipe, n_classes: int, stages: Iterable[str]) -> None:
     """Build and forget the networks of stages. Raises WeaksegError for a wrong name, option or weights file."""
+    related = boundary_network if recipe.relate.method == "irnet" else affinity_network
     build: dict[str, Callable[[], nn.Module]] = {
         "classify": lambda: cam_network(recipe, n_classes, pretrained=True),
-        "relate": lambda: affinity_network(recipe, pretrained=True),
+        "relate": lambda: related(recipe, pretrained=True),
         "segment": lambda: segmentation_network(recipe, n_classes, pretrained=True),
     }
     for stage in stages:

@@ -14,6 +14,7 @@ from weakseg.data.images import overlay, read_mask, write_image
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.errors import WeaksegError
 from weakseg.ops.maps import resize_maps
+from weakseg.pipeline.background import foreground
 from weakseg.pipeline.stage import Context
 
 WIDTH, HEIGHT = 232, 176
@@ -51,7 +52,7 @@ def draw_pictures(context: Context, train: ImageSet, val: ImageSet | None) -> li
 
 def heat(image: Array, maps_file: Path) -> Array:
     """The strongest map of each pixel as a warm tint over the greyed photo, uint8 (H, W, 3)."""
-    maps = load_maps(maps_file)
+    maps = foreground(load_maps(maps_file))
     scores = resize_maps(maps.scores, maps.size)
     strength = (scores.amax(dim=0) if len(scores) else torch.zeros(maps.size)).numpy()[..., None]
     gray = image.mean(axis=2, keepdims=True) * 0.7

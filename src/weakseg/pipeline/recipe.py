@@ -6,7 +6,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from weakseg.pipeline.refine_sections import AffinityNetSection, RefineSection
+from weakseg.pipeline.refine_sections import WALKS, InstancesSection, RefineSection
+from weakseg.pipeline.relate_sections import RelateSection
 from weakseg.pipeline.sections import (
     AugmentSection,
     BackboneSection,
@@ -19,15 +20,17 @@ from weakseg.pipeline.sections import (
     TrainSection,
 )
 
-StageName = Literal["classify", "localize", "relate", "refine", "segment", "predict", "evaluate"]
+StageName = Literal["classify", "localize", "relate", "refine", "instances", "segment", "predict", "evaluate"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 NEEDS: dict[StageName, tuple[StageName, ...]] = {
     "localize": ("classify",),
     "relate": ("localize",),
     "refine": ("localize",),
+    "instances": ("localize", "relate"),
     "segment": ("refine",),
     "predict": ("segment",),
 }
+DEFAULT_STAGES = tuple(stage for stage in STAGES if stage != "instances")
 
 
 class SegmentSection(Section):
@@ -69,15 +72,16 @@ class Recipe(Section):
 
     name: str
     description: str = ""
-    stages: Annotated[tuple[StageName, ...], Field(min_length=1)] = STAGES
+    stages: Annotated[tuple[StageName, ...], Field(min_length=1)] = DEFAULT_STAGES
     seed: Annotated[int, Field(ge=0)] = 0
     chosen_with_masks: str = ""
     data: DataSection = DataSection()
     backbone: BackboneSection = BackboneSection()
     classify: ClassifySection = ClassifySection()
     localize: LocalizeSection = LocalizeSection()
-    relate: AffinityNetSection = AffinityNetSection()
+    relate: RelateSection = RelateSection()
     refine: RefineSection = RefineSection()
+    instances: InstancesSection = InstancesSection()
     segment: SegmentSection = SegmentSection()
     predict: PredictSection = PredictSection()
     hardware: HardwareSection = HardwareSection()
@@ -91,9 +95,24 @@ class Recipe(Section):
             missing = [name for name in sources if name not in self.stages]
             if stage in self.stages and missing and not (stage == "segment" and self.uses_true_masks):
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
-        if "refine" in self.stages and "walk" in self.refine.steps and "relate" not in self.stages:
-            raise ValueError("refine.steps has a walk, which needs the stage relate")
+        self._check_walks()
         return self
+
+    def _check_walks(self) -> None:
+        """A walk, and the search for instances, need the affinity network that was made for them."""
+        needs = [(f"refine.steps has {step}", WALKS[step]) for step in self.refine.steps if step in WALKS]
+        needs = needs if "refine" in self.stages else []
+        if "instances" in self.stages:
+            needs.append(("stages has instances", "irnet"))
+        for what, method in needs:
+            if "relate" not in self.stages:
+                raise ValueError(f"{what}, which needs the stage relate")
+            if self.relate.method != method:
+                step = next(step for step, name in WALKS.items() if name == self.relate.method)
+                raise ValueError(
+                    f"{what}, which needs relate.method={method}; set that or leave it out "
+                    f"({self.relate.method} has the refinement {step})"
+                )
 
     @property
     def uses_true_masks(self) -> bool:

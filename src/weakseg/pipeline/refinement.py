@@ -14,36 +14,30 @@ from torch.nn import functional as F
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.ops.affinity import feature_affinity
+from weakseg.ops.boundary_walk import full_size_scores, walk_within
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
-from weakseg.ops.maps import background_power, resize_maps
+from weakseg.ops.maps import resize_maps
 from weakseg.ops.pamr import pamr
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
-from weakseg.pipeline.networks import affinity_network, trained
+from weakseg.pipeline.background import add_background, foreground
+from weakseg.pipeline.networks import affinity_network, boundary_network, trained
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refine_sections import BackgroundSection, CrfSection, PamrSection, WalkSection
+from weakseg.pipeline.refine_sections import BoundaryWalkSection, CrfSection, PamrSection, WalkSection
+from weakseg.pipeline.sections import BackgroundSection
 
 Refinement = Callable[[Array, ClassMaps], ClassMaps]
 
 
 def background(section: BackgroundSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
-    """A background channel at full resolution: (1 - max)^alpha, or a constant."""
-
-    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
-        scores = resize_maps(maps.scores, maps.size)
-        if section.rule == "power":
-            channel = background_power(scores, section.alpha)
-        else:
-            channel = scores.new_full((1, *maps.size), section.threshold)
-        return ClassMaps((0, *maps.classes), torch.cat([channel, scores]), maps.size)
-
-    return refine
+    """A background channel at full resolution, by the recipe's rule."""
+    return lambda image, maps: add_background(maps, section)
 
 
 def walk(section: WalkSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """The random walk over the affinities of a trained AffinityNet (SPEC 2)."""
     model = trained(affinity_network(recipe, pretrained=False), weights, device)
-    stride, radius = recipe.relate.stride, recipe.relate.radius
+    stride, radius = recipe.relate.affinitynet.stride, recipe.relate.affinitynet.radius
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         height, width = maps.size
@@ -58,6 +52,20 @@ def walk(section: WalkSection, recipe: Recipe, weights: Path, device: torch.devi
         walked = random_walk(pooled, affinity, radius=radius, beta=section.beta, log2_steps=section.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]
         return replace(maps, scores=full[:, :height, :width].cpu())
+
+    return refine
+
+
+def boundary_walk(section: BoundaryWalkSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
+    """The random walk within the boundaries of a trained IRNet; scores divided by their maximum (SPEC 3 and 7)."""
+    model = trained(boundary_network(recipe, pretrained=False), weights, device)
+    options = section.model_dump(exclude={"power"})
+
+    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
+        boundary, _ = model.maps(photo_tensor(torch.from_numpy(image)).to(device))
+        start = resize_maps(maps.scores.to(device), (boundary.shape[0], boundary.shape[1])) ** section.power
+        walked = walk_within(start, boundary, **options)
+        return replace(maps, scores=full_size_scores(walked, maps.size).cpu())
 
     return refine
 
@@ -83,24 +91,30 @@ def crf(section: CrfSection, recipe: Recipe, weights: Path, device: torch.device
     return refine
 
 
-def only_background(image: Array, maps: ClassMaps) -> ClassMaps:
-    """The maps of a photo without tags: background everywhere."""
-    return ClassMaps((0,), maps.scores.new_ones(1, *maps.size), maps.size)
-
-
 BUILDERS: dict[str, Callable[[Any, Recipe, Path, torch.device], Refinement]] = {
     "background": background,
     "walk": walk,
+    "boundary_walk": boundary_walk,
     "pamr": pamr_step,
     "crf": crf,
 }
 
 
-def build_refinements(recipe: Recipe, affinity_weights: Path, device: torch.device) -> list[Refinement]:
-    """The recipe's refinements, in order."""
-    return [
-        BUILDERS[name](getattr(recipe.refine, name), recipe, affinity_weights, device) for name in recipe.refine.steps
-    ]
+def build_refinement(recipe: Recipe, affinity_weights: Path, device: torch.device) -> Refinement:
+    """The recipe's refinements, one after the other. A photo without tags becomes background everywhere."""
+    section = recipe.refine
+    steps = [BUILDERS[name](getattr(section, name), recipe, affinity_weights, device) for name in section.steps]
+
+    def refine(image: Array, maps: ClassMaps) -> ClassMaps:
+        if not foreground(maps).classes:
+            return add_background(maps, section.background)
+        # A background channel that the rule is going to leave out must not compete in the steps before.
+        maps = maps if section.background.rule == "own" else foreground(maps)
+        for step in steps:
+            maps = step(image, maps)
+        return maps
+
+    return refine
 
 
 def to_mask(maps: ClassMaps) -> tuple[Tensor, Tensor]:

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.engine.progress import track
 from weakseg.errors import WeaksegError
 from weakseg.evaluation.curve import DEFAULT_THRESHOLDS, ThresholdCurve
 from weakseg.evaluation.metrics import ConfusionMatrix, check_size
-from weakseg.ops.maps import resize_maps
+from weakseg.ops.maps import argmax_labels, resize_maps
+from weakseg.pipeline.background import add_background, foreground, own_background
+from weakseg.pipeline.sections import BackgroundSection
+
+WEIGHTS = tuple(step / 50 for step in range(101))
 
 
 @dataclass(frozen=True)
@@ -54,32 +60,51 @@ def score_masks(images: ImageSet, read: Callable[[Sample], Array], title: str) -
     return Scored(counted, without, problems, figures)
 
 
-def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], threshold: float, title: str) -> Scored:
-    """Score maps at the recipe's fixed threshold, and at the best one, which is chosen with the masks.
+def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], section: BackgroundSection, title: str) -> Scored:
+    """Score maps with the recipe's background, and with the best one, which is chosen with the masks.
+
+    The best is looked for among thresholds, or where the rule is own among weights of the maps' background channel.
 
     Args:
         images: with ground truth.
-        read: a sample's maps, without background channel.
-        threshold: of the recipe.
+        read: a sample's maps.
+        section: the recipe's background.
         title: of the progress bar.
     """
-    curve = ThresholdCurve(images.classes.names, (*DEFAULT_THRESHOLDS, threshold))
+    matrix = ConfusionMatrix(images.classes.names)
+    own = section.rule == "own"
+    swept = {"own": (*WEIGHTS, section.weight), "constant": (*DEFAULT_THRESHOLDS, section.threshold)}
+    curve = ThresholdCurve(images.classes.names, swept.get(section.rule, DEFAULT_THRESHOLDS))
 
     def add(sample: Sample, truth: Array) -> None:
         maps = read(sample)
         check_size(maps.size, truth, sample.id)
-        curve.add(maps.classes, resize_maps(maps.scores, maps.size), truth, image=sample.id)
+        masked = add_background(maps, section)
+        matrix.add(argmax_labels(masked.scores, masked.classes).numpy(), truth, image=sample.id)
+        found = foreground(maps)
+        scores = resize_maps(found.scores, maps.size)
+        if own and found.classes:
+            scores = weights_beaten(scores, resize_maps(own_background(maps).scores, maps.size))
+        curve.add(found.classes, scores, truth, image=sample.id)
 
     counted, without, problems = _each(images, add, title)
     if not counted:
         return Scored(counted, without, problems)
     best, best_scores = curve.best()
-    figures = {
-        "threshold": threshold,
-        "scores": curve.at(threshold).to_dict(),
-        "best": {"uses_masks": True, "threshold": best, "scores": best_scores.to_dict()},
-    }
-    return Scored(counted, without, problems, figures)
+    chosen = {"uses_masks": True, "weight" if own else "threshold": best, "scores": best_scores.to_dict()}
+    return Scored(counted, without, problems, {**section.used(), "scores": matrix.scores().to_dict(), "best": chosen})
+
+
+def weights_beaten(scores: Tensor, background: Tensor) -> Tensor:
+    """The weight of the background below which each score wins: float64 (K, H, W).
+
+    In double precision the quotient exceeds a weight just where the score exceeds the weighted background.
+
+    Args:
+        scores: (K, H, W), non-negative.
+        background: (1, H, W), non-negative. Where both are 0, the background wins at every weight.
+    """
+    return scores.double() / background.double().clamp(min=1e-30)
 
 
 def _each(images: ImageSet, add: Callable[[Sample, Array], None], title: str) -> tuple[int, int, list[str]]:

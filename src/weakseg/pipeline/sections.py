@@ -88,10 +88,27 @@ class ClassifySection(Section):
     train: TrainSection = TrainSection()
 
 
+class BackgroundSection(Section):
+    """A background channel for class maps; see weakseg.pipeline.background.
+
+    ``constant`` is the threshold, ``power`` (1 - max)^alpha, ``own`` the CAM method's own channel times weight.
+    """
+
+    rule: Literal["constant", "power", "own"] = "constant"
+    threshold: Unit = 0.2
+    alpha: Positive = 16.0
+    weight: Annotated[float, Field(ge=0, le=10)] = 1.0
+
+    def used(self) -> dict[str, Any]:
+        """The rule and the one number that it reads."""
+        number = {"constant": "threshold", "power": "alpha", "own": "weight"}[self.rule]
+        return {"rule": self.rule, number: getattr(self, number)}
+
+
 class LocalizeSection(Section):
-    """CAM inference."""
+    """CAM inference, and the background that the maps are scored with."""
 
     scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0, 0.5, 1.5, 2.0)
     flip: bool = True
     stride: PositiveInt = 4
-    threshold: Unit = 0.2
+    background: BackgroundSection = BackgroundSection()

@@ -37,7 +37,8 @@ def run_table(manifest: dict[str, Any]) -> Table:
         table.add_row(stage, entry.get("split", ""), images, *figures, time)
         if "best" in entry:
             best = entry["best"]
-            label = f"  best threshold {best['threshold']:.2f} (uses masks)"
+            name = "weight" if "weight" in best else "threshold"
+            label = f"  best {name} {best[name]:.2f} (uses masks)"
             table.add_row(label, entry["split"], images, *_both(best["scores"]), "")
     return table
 

@@ -16,7 +16,7 @@ from weakseg.pipeline.stage import Context, Stage
 
 
 def _settings(recipe: Recipe) -> Any:
-    return {"threshold": recipe.localize.threshold, "stages": recipe.stages, "val": recipe.data.val}
+    return {"background": recipe.localize.background.used(), "stages": recipe.stages, "val": recipe.data.val}
 
 
 def _inputs(context: Context) -> Any:
@@ -35,7 +35,7 @@ def _work(context: Context) -> dict[str, Any]:
         scored = score_maps(
             train,
             lambda sample: load_maps(context.maps_path(sample)),
-            recipe.localize.threshold,
+            recipe.localize.background,
             "evaluate localize",
         )
         metrics["localize"] = {"split": recipe.data.train, **scored.to_dict()}

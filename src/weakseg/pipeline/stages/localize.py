@@ -18,7 +18,7 @@ from weakseg.pipeline.stage import Context, Stage
 
 
 def _settings(recipe: Recipe) -> Any:
-    return recipe.localize.model_dump(exclude={"threshold"})
+    return recipe.localize.model_dump(exclude={"background"})
 
 
 def _inputs(context: Context) -> Any:
@@ -36,8 +36,10 @@ def _work(context: Context) -> dict[str, Any]:
         scores = multi_scale_maps(
             model, photo, tags.to(device), scales=section.scales, flip=section.flip, stride=section.stride
         )
-        labels = tuple(int(index) + 1 for index in torch.nonzero(tags)[:, 0])
-        save_maps(context.maps_path(sample), ClassMaps(labels, scores.cpu(), (image.shape[0], image.shape[1])))
+        labels = [int(index) + 1 for index in torch.nonzero(tags)[:, 0]]
+        if model.background and labels:
+            labels = [0, *labels]
+        save_maps(context.maps_path(sample), ClassMaps(tuple(labels), scores.cpu(), (image.shape[0], image.shape[1])))
 
     process(
         context.train.samples,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from weakseg.data.classmaps import ClassMaps, load_maps
+from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import write_gray, write_mask
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.infer import process
 from weakseg.pipeline.inputs import fingerprint
+from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refinement import build_refinements, only_background, to_mask
+from weakseg.pipeline.refinement import build_refinement, to_mask
 from weakseg.pipeline.stage import Context, Stage
 
 
@@ -24,29 +24,16 @@ def _inputs(context: Context) -> Any:
 
 def _work(context: Context) -> dict[str, Any]:
     classes = context.train.classes
-    steps = build_refinements(context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device)
+    refine = build_refinement(context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device)
 
-    def load(sample: Sample) -> tuple[Array, ClassMaps]:
-        return sample.read_image(), load_maps(context.maps_path(sample))
-
-    def work(sample: Sample, loaded: tuple[Array, ClassMaps]) -> None:
-        image, maps = loaded
-        for step in steps if maps.classes else (only_background,):
-            maps = step(image, maps)
-        labels, confidence = to_mask(maps)
+    def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
+        labels, confidence = to_mask(refine(image, maps))
         levels = (confidence * 255).round().byte().numpy()
         write_gray(context.file("refine", "confidence", sample, ".png"), levels)
         # The mask comes last: its presence says that the sample is done.
         write_mask(context.pseudo_mask_path(sample), classes.to_values(labels.numpy()), classes.palette)
 
-    process(
-        context.train.samples,
-        load,
-        work,
-        context.pseudo_mask_path,
-        title="refine",
-        workers=context.recipe.hardware.workers,
-    )
+    for_each_photo(context, work, context.pseudo_mask_path, "refine")
     return {"images": len(context.train)}
 
 

@@ -1,0 +1,1 @@
+"""Training affinity networks, one file per method: seeds of every photo first, then the network."""

@@ -1,0 +1,88 @@
+"""Settings of the stage relate: one section per affinity network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from weakseg.models.irnet import STRIDE
+from weakseg.pipeline.refine_sections import known_preset
+from weakseg.pipeline.sections import (
+    AugmentSection,
+    BackboneSection,
+    BackgroundSection,
+    Positive,
+    PositiveInt,
+    Section,
+    TrainSection,
+)
+
+Radius = Annotated[int, Field(ge=2)]
+
+
+def _check_crop(crop: int, stride: int, radius: int) -> None:
+    """At least one pixel of a crop's map needs all its partners."""
+    least = stride * (2 * radius - 1)
+    if crop < least:
+        raise ValueError(f"augment.crop must be at least {least} for stride {stride} and radius {radius}")
+
+
+class AffinityNetSection(Section):
+    """AffinityNet: features whose distance is the affinity of a pair (SPEC 2)."""
+
+    alpha_low: Positive = 4.0
+    alpha_high: Positive = 32.0
+    crf: str | None = None
+    stride: Annotated[int, Field(ge=2, le=32)] = 8
+    radius: Radius = 5
+    levels: PositiveInt = 3
+    frozen_levels: Annotated[int, Field(ge=0)] = 0
+    widths: tuple[PositiveInt, ...] = (64, 128, 256)
+    augment: AugmentSection = AugmentSection(pad="black")
+    train: TrainSection = TrainSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AffinityNetSection:
+        if len(self.widths) != self.levels:
+            raise ValueError(f"widths must name one width per level: levels is {self.levels}, widths {self.widths}")
+        if self.augment.crop % self.stride:
+            raise ValueError(f"augment.crop must be a multiple of stride {self.stride}")
+        _check_crop(self.augment.crop, self.stride, self.radius)
+        known_preset(self.crf)
+        return self
+
+
+class IRNetSection(Section):
+    """IRNet: boundaries between pixels of different classes, and displacements to objects' centres (SPEC 3).
+
+    ``foreground`` and ``background`` are the rules of the two passes that find certain pixels of each.
+    """
+
+    foreground: BackgroundSection = BackgroundSection(threshold=0.30)
+    background: BackgroundSection = BackgroundSection(threshold=0.05)
+    crf: str | None = None
+    certainty: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    radius: Radius = 10
+    augment: AugmentSection = AugmentSection()
+    train: TrainSection = TrainSection()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> IRNetSection:
+        _check_crop(self.augment.crop, STRIDE, self.radius)
+        known_preset(self.crf)
+        return self
+
+
+class RelateSection(Section):
+    """The affinity network: ``method`` chooses, the section of that name has its settings."""
+
+    method: Literal["affinitynet", "irnet"] = "affinitynet"
+    backbone: BackboneSection | None = None
+    affinitynet: AffinityNetSection = AffinityNetSection()
+    irnet: IRNetSection = IRNetSection()
+
+    @property
+    def chosen(self) -> AffinityNetSection | IRNetSection:
+        """The settings of the chosen network."""
+        return self.irnet if self.method == "irnet" else self.affinitynet
