@@ -20,8 +20,6 @@ import common
 from weakseg.ops.affinity import PairLabels, affinity_loss, feature_affinity, pair_labels
 from weakseg.ops.pairs import crop_window, pair_offsets, stencil_to_pairs
 
-RADII = (5, 10)
-
 
 def main() -> None:
     """Measure, print the tables, write the JSON file."""
@@ -29,13 +27,13 @@ def main() -> None:
     options.add_argument("--side", type=int, default=32)
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--channels", type=int, default=448)
-    args = options.parse_args()
-    torch.set_num_threads(args.threads)
+    options.add_argument("--radii", type=int, nargs="+", default=[5, 10])
+    args = common.parse(options)
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(args.batch, args.channels, args.side, args.side, generator=generator).to(args.device)
-    labels = patches(args.batch, args.side).to(args.device)
+    labels = common.label_patches(args.batch, args.side).to(args.device)
     records: list[beside.Row] = []
-    for radius in RADII:
+    for radius in args.radii:
         pairs = pair_labels(labels, radius, border="crop")
         gathered = PairLabels(*(stencil_to_pairs(kind, radius) for kind in pairs))
         indices = pair_indices(args.side, radius).to(args.device)
@@ -50,16 +48,7 @@ def main() -> None:
         records += rows
     size = f"{args.batch} x {args.channels} x {args.side} x {args.side}"
     print(common.table(f"affinity loss, {size}, {args.threads} threads, {args.device}", records))
-    settings = {key: value for key, value in vars(args).items() if key != "out"}
-    about = {"device": args.device, "packages": ["numba"]}
-    print("wrote", common.write_json(args.out, "affinity", records, settings=settings, **about))
-
-
-def patches(batch: int, side: int) -> Tensor:
-    """Label maps (N, side, side) of patches of 6 x 6: half of them unknown, the rest background or one of 2 classes."""
-    kinds = torch.tensor([255, 255, 255, 0, 1, 2], dtype=torch.uint8)
-    drawn = torch.randint(0, 6, (batch, -(-side // 6), -(-side // 6)), generator=torch.Generator().manual_seed(1))
-    return kinds[drawn].repeat_interleave(6, dim=1).repeat_interleave(6, dim=2)[:, :side, :side]
+    print("wrote", common.write_json(args, "affinity", records, packages=["numba"]))
 
 
 def stencil_gradient(features: Tensor, pairs: PairLabels, radius: int) -> Tensor:

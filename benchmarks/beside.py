@@ -40,6 +40,12 @@ def compare(calls: Mapping[str, Callable[[], Tensor]], *, exact: Tensor, repeats
     ]
 
 
+def computed(way: str, memory: float) -> Row:
+    """The row of a way that was not run: its memory, in bytes, as computed."""
+    return {"way": way, "s": "", "fastest s": "", "max difference": "", "peak MB": memory / common.MB}
+
+
 def ratios(rows: Sequence[Row]) -> list[Row]:
-    """Add how many times faster every way is than the last one, the authors'."""
-    return [{**row, "times faster": rows[-1]["s"] / row["s"]} for row in rows]
+    """Add how many times faster every way is than the last one, the authors'; empty where that was not run."""
+    slowest = rows[-1]["s"]
+    return [{**row, "times faster": slowest / row["s"] if slowest else ""} for row in rows]

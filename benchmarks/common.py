@@ -18,18 +18,39 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 MB = 1 << 20
+GB = 1 << 30
+RESULTS = Path(__file__).parent / "results"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """Build a parser with the options of every benchmark: --device, --threads, --repeats, --out."""
+    """Build a parser with the options of every benchmark: --device, --threads, --repeats, --out; see `parse`."""
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     options.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="CPU threads (default: 2)")
     options.add_argument("--repeats", type=int, default=7, help="timed rounds; the median counts (default: 7)")
     options.add_argument("--out", type=Path, default=None, help="JSON file (default: benchmarks/results/NAME.json)")
     return options
+
+
+def parse(options: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, refuse a device that is not there, set the threads."""
+    args = options.parse_args()
+    if torch.device(args.device).type == "cuda" and not torch.cuda.is_available():
+        options.error(
+            f"--device {args.device}: PyTorch {torch.__version__} finds no GPU here; leave it out for the CPU"
+        )
+    torch.set_num_threads(args.threads)
+    return args
+
+
+def label_patches(batch: int, side: int) -> Tensor:
+    """Label maps (N, side, side) of patches of 6 x 6: half of them unknown, the rest background or one of 2 classes."""
+    kinds = torch.tensor([255, 255, 255, 0, 1, 2], dtype=torch.uint8)
+    drawn = torch.randint(0, 6, (batch, -(-side // 6), -(-side // 6)), generator=torch.Generator().manual_seed(1))
+    return kinds[drawn].repeat_interleave(6, dim=1).repeat_interleave(6, dim=2)[:, :side, :side]
 
 
 def median_times(
@@ -104,6 +125,8 @@ def machine(device: str, packages: Sequence[str] = ()) -> dict[str, Any]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
+    if torch.device(device).type == "cuda":
+        versions["cuda"] = torch.version.cuda or "none"
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.machine()}",
@@ -125,23 +148,25 @@ def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def write_json(
-    path: Path | None, name: str, rows: Sequence[Mapping[str, object]], *, settings: Mapping[str, object], **about: Any
+    args: argparse.Namespace, name: str, rows: Sequence[Mapping[str, object]], packages: Sequence[str] = ()
 ) -> Path:
-    """Write the rows with their settings and the machine to `path` or benchmarks/results/NAME.json; return the path.
+    """Write the rows with their settings and the machine to `args.out` or benchmarks/results/NAME.json.
 
     Args:
-        path: the file, or None for the default.
+        args: of `parse`; all but ``out`` counts as settings (sizes, repeats ...).
         name: the benchmark's name.
         rows: what was measured.
-        settings: what was asked for (sizes, repeats ...).
-        about: the keyword arguments of `machine`.
+        packages: whose versions matter, besides those that `machine` names.
+
+    Returns:
+        The file.
     """
-    path = path or Path(__file__).parent / "results" / f"{name}.json"
+    path: Path = args.out or RESULTS / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "benchmark": name,
-        "machine": machine(**about),
-        "settings": dict(settings),
+        "machine": machine(args.device, packages),
+        "settings": {key: value for key, value in vars(args).items() if key != "out"},
         "rows": [dict(row) for row in rows],
     }
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

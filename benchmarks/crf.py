@@ -33,8 +33,7 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=4, help="images of the batched row (default: 4)")
     options.add_argument("--preset", default="psa", choices=list(crf.PRESETS))
     options.add_argument("--exact", action="store_true", help="also time the sum over all pairs (slow on a CPU)")
-    args = options.parse_args()
-    torch.set_num_threads(args.threads)
+    args = common.parse(options)
     params = replace(crf.PRESETS[args.preset], iterations=args.iterations)
     image = picture(args.height, args.width)
     unary = crf.unary_from_scores(probabilities(args.labels, args.height, args.width)).to(args.device)
@@ -59,9 +58,7 @@ def main() -> None:
         calls["pydensecrf2"] = reference
     rows = measure(calls, args.repeats, args.device, args.batch)
     print(common.table(f"dense CRF, {args.height} x {args.width}, {args.labels} labels, {params}", rows))
-    settings = {key: value for key, value in vars(args).items() if key != "out"}
-    about = {"device": args.device, "packages": ["numba", "pydensecrf2"]}
-    print("wrote", common.write_json(args.out, "crf", rows, settings=settings, **about))
+    print("wrote", common.write_json(args, "crf", rows, packages=["numba", "pydensecrf2"]))
 
 
 def measure(calls: dict[str, Callable[[], Tensor]], repeats: int, device: str, batch: int) -> list[dict[str, object]]:

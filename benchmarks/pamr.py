@@ -27,8 +27,7 @@ def main() -> None:
     options.add_argument("--width", type=int, default=500)
     options.add_argument("--classes", type=int, default=4)
     options.add_argument("--iterations", type=int, default=10)
-    args = options.parse_args()
-    torch.set_num_threads(args.threads)
+    args = common.parse(options)
     image = photos(args.batch, args.height, args.width).to(args.device)
     generator = torch.Generator().manual_seed(0)
     coarse = (args.batch, args.classes, -(-args.height // 16), -(-args.width // 16))
@@ -41,8 +40,7 @@ def main() -> None:
     rows = beside.ratios(beside.compare(calls, exact=exact, repeats=args.repeats, device=args.device))
     size = f"{args.batch} x {args.height} x {args.width}, {args.classes} classes"
     print(common.table(f"PAMR, {size}, {args.iterations} iterations, {args.threads} threads, {args.device}", rows))
-    settings = {key: value for key, value in vars(args).items() if key != "out"}
-    print("wrote", common.write_json(args.out, "pamr", rows, settings=settings, device=args.device))
+    print("wrote", common.write_json(args, "pamr", rows))
 
 
 def photos(batch: int, height: int, width: int) -> Tensor:

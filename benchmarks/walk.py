@@ -2,12 +2,15 @@
 
 python benchmarks/walk.py                  47 x 63 in full; 94 x 125 with one squaring timed, times log2(steps)
 python benchmarks/walk.py --device cuda
+python benchmarks/walk.py --sizes 47x63 94x125 375x500       the last is a photo of 2000 x 1500 at stride 4
 
-"Max difference" is from 256 single steps in double precision.
+The dense walk is run at the first size; at the others one squaring is timed, where its two matrices fit in --limit-gb,
+else only their memory is computed. "Max difference" is from as many single steps in double precision.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from functools import partial
 
@@ -21,35 +24,47 @@ from weakseg.ops.affinity import feature_affinity
 from weakseg.ops.pairs import pair_windows
 from weakseg.ops.walk import random_walk
 
-SIZES = ((47, 63), (94, 125))
-
 
 def main() -> None:
     """Measure, print the tables, write the JSON file."""
     options = common.parser(__doc__)
+    options.add_argument("--sizes", type=size_of, nargs="+", default=[(47, 63), (94, 125)], metavar="HxW")
     options.add_argument("--classes", type=int, default=3)
     options.add_argument("--radius", type=int, default=5)
     options.add_argument("--beta", type=float, default=8)
     options.add_argument("--log2-steps", type=int, default=8)
-    args = options.parse_args()
-    torch.set_num_threads(args.threads)
-    walk = {"radius": args.radius, "beta": args.beta, "log2_steps": args.log2_steps}
+    options.add_argument("--limit-gb", type=float, default=8, help="memory for dense matrices (default: 8)")
+    args = common.parse(options)
     records: list[beside.Row] = []
-    for size in SIZES:
-        scores, stencil = (part.to(args.device) for part in case(args.classes, size, args.radius))
-        calls = {"weakseg": partial(random_walk, scores, stencil, **walk)}
-        if size == SIZES[0]:
-            calls["dense"] = partial(dense_walk, scores, stencil, **walk)
-        exact = single_steps(scores.cpu(), stencil.cpu(), **walk)
-        rows = beside.compare(calls, exact=exact, repeats=args.repeats, device=args.device)
-        if "dense" not in calls:
-            rows.append(dense_estimate(transition(stencil, args.radius, args.beta), args.log2_steps, args.device))
+    for size in args.sizes:
+        rows = beside.ratios(measure(size, size == args.sizes[0], args))
         title = f"{size[0]} x {size[1]}, {args.classes} classes, radius {args.radius}, {2**args.log2_steps} steps"
-        rows = beside.ratios(rows)
         print(common.table(f"{title}, {args.threads} threads, {args.device}", rows), end="\n\n")
         records += [{"height": size[0], "width": size[1], **row} for row in rows]
-    settings = {key: value for key, value in vars(args).items() if key != "out"}
-    print("wrote", common.write_json(args.out, "walk", records, settings=settings, device=args.device))
+    print("wrote", common.write_json(args, "walk", records))
+
+
+def measure(size: tuple[int, int], in_full: bool, args: argparse.Namespace) -> list[beside.Row]:
+    """The rows of one size: weakseg, then dense."""
+    walk = {"radius": args.radius, "beta": args.beta, "log2_steps": args.log2_steps}
+    scores, stencil = (part.to(args.device) for part in case(args.classes, size, args.radius))
+    calls = {"weakseg": partial(random_walk, scores, stencil, **walk)}
+    if in_full:
+        calls["dense"] = partial(dense_walk, scores, stencil, **walk)
+    exact = single_steps(scores.cpu(), stencil.cpu(), **walk)
+    rows = beside.compare(calls, exact=exact, repeats=args.repeats, device=args.device)
+    needed = 2 * 4 * (size[0] * size[1]) ** 2
+    if not in_full and needed <= args.limit_gb * common.GB:
+        rows.append(dense_estimate(transition(stencil, args.radius, args.beta), args.log2_steps, args.device))
+    elif not in_full:
+        rows.append(beside.computed("dense (not run, two matrices)", needed))
+    return rows
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Height and width of "HxW"."""
+    height, width = map(int, text.split("x"))
+    return height, width
 
 
 def case(classes: int, size: tuple[int, int], radius: int) -> tuple[Tensor, Tensor]:
@@ -101,9 +116,15 @@ def single_steps(scores: Tensor, stencil: Tensor, radius: int, beta: float, log2
 
 def dense_estimate(matrix: Tensor, log2_steps: int, device: str) -> beside.Row:
     """The row of the dense walk, from one squaring timed once."""
-    start = time.perf_counter()
-    memory = common.peak_memory(lambda: float((matrix @ matrix)[0, 0]), device)  # float waits for a GPU
-    seconds = log2_steps * (time.perf_counter() - start)
+    seconds = 0.0
+
+    def squaring() -> None:
+        nonlocal seconds
+        start = time.perf_counter()
+        float((matrix @ matrix)[0, 0])  # waits for a GPU
+        seconds = log2_steps * (time.perf_counter() - start)
+
+    memory = common.peak_memory(squaring, device)
     way = f"dense (one squaring x {log2_steps})"
     return {"way": way, "s": seconds, "fastest s": seconds, "max difference": "", "peak MB": memory}
 
