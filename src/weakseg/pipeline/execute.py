@@ -92,6 +92,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             "weakseg": __version__,
             "libraries": {name: version(name) for name in LIBRARIES} | {"python": sys.version.split()[0]},
             "recipe": recipe.name,
+            "methods": {name: method for name, method in recipe.methods.items() if name in recipe.stages},
             "seed": recipe.seed,
             "data": data,
             "lists": {

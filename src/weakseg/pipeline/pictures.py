@@ -1,4 +1,4 @@
-"""Contact sheets: photo, maps, pseudo mask, truth; photo, prediction, truth."""
+"""Contact sheets: photo, maps, pseudo mask, instances, truth; photo, prediction, truth."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import overlay, read_mask, write_image
+from weakseg.data.instances import load_instances
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.errors import WeaksegError
 from weakseg.ops.maps import resize_maps
@@ -39,6 +40,8 @@ def draw_pictures(context: Context, train: ImageSet, val: ImageSet | None) -> li
         columns.append(("maps", lambda sample, image: heat(image, context.maps_path(sample))))
     if "refine" in stages:
         columns.append(_mask_column("pseudo mask", context, lambda sample: read_mask(context.pseudo_mask_path(sample))))
+    if "instances" in stages:
+        columns.append(("instances", lambda sample, image: objects(image, context, sample)))
     if len(columns) > 1:
         written.append(_sheet(folder / "train.png", columns, train))
     if "predict" in stages and val is not None:
@@ -58,6 +61,15 @@ def heat(image: Array, maps_file: Path) -> Array:
     gray = image.mean(axis=2, keepdims=True) * 0.7
     warm = np.concatenate([np.full_like(strength, 255), 230 * strength, 30 * (1 - strength)], axis=2)
     return np.asarray((1 - strength) * gray + strength * warm, dtype=np.uint8)
+
+
+def objects(image: Array, context: Context, sample: Sample) -> Array:
+    """The objects found in a photo, each in a colour of its own, uint8 (H, W, 3)."""
+    (photo,) = load_instances(context.instances_path(sample), context.train.classes)
+    numbers = np.zeros(image.shape[:2], dtype=np.uint8)
+    for number, instance in enumerate(item for item in photo.instances if item.score):
+        numbers[instance.mask.numpy()] = 1 + number % 254
+    return overlay(image, numbers, context.train.classes.palette)
 
 
 def _mask_column(title: str, context: Context, read: Callable[[Sample], Array]) -> Column:

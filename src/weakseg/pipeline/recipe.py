@@ -115,6 +115,16 @@ class Recipe(Section):
                 )
 
     @property
+    def methods(self) -> dict[StageName, list[str]]:
+        """What the stages do that can do several things: the names of methods, networks and refinements."""
+        return {
+            "classify": [self.classify.method],
+            "relate": [self.relate.method],
+            "refine": list(self.refine.steps),
+            "segment": [self.segment.network],
+        }
+
+    @property
     def uses_true_masks(self) -> bool:
         """Whether training opens ground-truth masks (the upper bound ``supervised`` alone)."""
         return self.segment.targets == "truth"

@@ -63,11 +63,15 @@ def boundary_walk(section: BoundaryWalkSection, recipe: Recipe, weights: Path, d
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         boundary, _ = model.maps(photo_tensor(torch.from_numpy(image)).to(device))
-        start = resize_maps(maps.scores.to(device), (boundary.shape[0], boundary.shape[1])) ** section.power
-        walked = walk_within(start, boundary, **options)
+        walked = walk_within(walk_start(maps, boundary, section), boundary, **options)
         return replace(maps, scores=full_size_scores(walked, maps.size).cpu())
 
     return refine
+
+
+def walk_start(maps: ClassMaps, boundary: Tensor, section: BoundaryWalkSection) -> Tensor:
+    """The scores (K, h, w) that walk within a boundary map (h, w)."""
+    return resize_maps(maps.scores.to(boundary.device), (boundary.shape[0], boundary.shape[1])) ** section.power
 
 
 def pamr_step(section: PamrSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:

@@ -64,6 +64,10 @@ class Context:
         """Where ``refine`` writes the pseudo mask of a sample."""
         return self.file("refine", "masks", sample, ".png")
 
+    def instances_path(self, sample: Sample) -> Path:
+        """Where ``instances`` writes the objects of a sample."""
+        return self.file("instances", "photos", sample, ".json")
+
     def prediction_path(self, sample: Sample) -> Path:
         """Where ``predict`` writes the mask of a sample."""
         return self.file("predict", "masks", sample, ".png")

@@ -34,7 +34,8 @@ def run_table(manifest: dict[str, Any]) -> Table:
             time += " (resumed)"
         images = str(entry["images"]) if entry else ""
         figures = _both(scores) if scores else ("no masks" if entry else "", "")
-        table.add_row(stage, entry.get("split", ""), images, *figures, time)
+        methods = ", ".join(manifest["methods"].get(stage, []))
+        table.add_row(f"{stage}: {methods}" if methods else stage, entry.get("split", ""), images, *figures, time)
         if "best" in entry:
             best = entry["best"]
             name = "weight" if "weight" in best else "threshold"

@@ -50,4 +50,4 @@ def _work(context: Context) -> dict[str, Any]:
     return {"problems": sum(len(entry["left_out"]) for entry in metrics.values())}
 
 
-STAGE = Stage("evaluate", ("localize", "refine", "predict"), _settings, _inputs, _work)
+STAGE = Stage("evaluate", ("localize", "refine", "instances", "predict"), _settings, _inputs, _work)

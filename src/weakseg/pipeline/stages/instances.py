@@ -1,0 +1,67 @@
+"""instances: objects one by one, by IRNet's boundaries and displacements; COCO's JSON (SPEC 3 "Instance path")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weakseg.data.classmaps import ClassMaps
+from weakseg.data.instances import PhotoInstances, load_instances, save_instances
+from weakseg.data.sample import Array, Sample
+from weakseg.ops.instances import find_instances
+from weakseg.ops.views import photo_tensor
+from weakseg.pipeline.background import foreground
+from weakseg.pipeline.inputs import fingerprint
+from weakseg.pipeline.mapped import for_each_photo
+from weakseg.pipeline.networks import boundary_network, trained
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.refinement import walk_start
+from weakseg.pipeline.stage import Context, Stage
+
+
+def _settings(recipe: Recipe) -> Any:
+    return [recipe.instances.model_dump(), recipe.refine.boundary_walk.model_dump()]
+
+
+def _inputs(context: Context) -> Any:
+    return fingerprint(context.train)
+
+
+def _work(context: Context) -> dict[str, Any]:
+    recipe, classes, device = context.recipe, context.train.classes, context.fabric.device
+    weights = context.folder("relate") / "weights.safetensors"
+    model = trained(boundary_network(recipe, pretrained=False), weights, device)
+    walk = recipe.refine.boundary_walk
+    options = recipe.instances.model_dump() | walk.model_dump(exclude={"power"})
+
+    def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
+        found = foreground(maps)
+        boundary, displacement = model.maps(photo_tensor(torch.from_numpy(image)).to(device))
+        start = walk_start(found, boundary, walk)
+        instances = find_instances(start, boundary, displacement, found.classes, maps.size, **options)
+        photo = PhotoInstances(sample.id, _file_name(sample), maps.size, tuple(instances))
+        save_instances(context.instances_path(sample), [photo], classes)
+
+    for_each_photo(context, work, context.instances_path, "instances")
+    count = 0
+
+    def photos() -> Iterator[PhotoInstances]:
+        nonlocal count
+        for sample in context.train.samples:
+            (photo,) = load_instances(context.instances_path(sample), classes)
+            count += len(photo.instances)
+            yield photo
+
+    save_instances(context.folder("instances") / "instances.json", photos(), classes)
+    return {"images": len(context.train), "instances": count}
+
+
+def _file_name(sample: Sample) -> str:
+    """The photo's path below its data set's folder of photos; composed pictures are called .png."""
+    return f"{sample.id}{sample.image.suffix if isinstance(sample.image, Path) else '.png'}"
+
+
+STAGE = Stage("instances", ("localize", "relate"), _settings, _inputs, _work)
