@@ -141,10 +141,17 @@ def machine(device: str, packages: Sequence[str] = ()) -> dict[str, Any]:
 def table(title: str, rows: Sequence[Mapping[str, object]]) -> str:
     """Lay out rows (equal keys) as an aligned text table; floats get three significant digits."""
     header = list(rows[0])
-    cells = [header, *([_cell(row[key]) for key in header] for row in rows)]
+    cells = [header, *([cell(row[key]) for key in header] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
     return "\n".join([title, lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def cell(value: object) -> str:
+    """A value as tables show it: floats with three significant digits, large ones as whole numbers."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def write_json(
@@ -189,7 +196,3 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or "unknown"
-
-
-def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

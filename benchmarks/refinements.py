@@ -1,8 +1,11 @@
 """Compare the refinements on one data set: train mIoU at fixed settings and seconds per image, over seeds.
 
-All rows of a seed share its CAM and affinity networks: only the stages refine and evaluate are run again.
+python benchmarks/refinements.py --data voc:voc-animals --split train_240 --seeds 0 1 2 \
+    --table refinements --into docs/refinement.md --short README.md
+python benchmarks/refinements.py --data voc:voc-animals --table refinements-all --into docs/refinement.md
 
-python benchmarks/refinements.py --data voc:voc-animals --split train_240 --seeds 0 1 2 --into docs/refinements.md
+All rows of a seed share its CAM network and maps, which are those of the recipe affinitynet, and all rows of one
+affinity network share that. Called again, it goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -13,89 +16,174 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import markdown
+from weakseg import __version__
 from weakseg.pipeline.execute import execute
-from weakseg.pipeline.loading import load_recipe
+from weakseg.pipeline.loading import load_recipe, validate
+from weakseg.pipeline.recipe import Recipe
+from weakseg.pipeline.run import digest
 
-VARIANTS = {
-    "CAM": ("background",),
-    "+ PAMR": ("background", "pamr"),
-    "+ dense CRF": ("background", "crf"),
-    "+ AffinityNet walk": ("background", "walk"),
-    "+ AffinityNet walk + dense CRF": ("background", "walk", "crf"),
+Row = dict[str, Any]
+
+ROWS = {
+    "CAM": ("affinitynet", ["background"]),
+    "+ dense CRF": ("affinitynet", ["background", "crf"]),
+    "+ PAMR": ("affinitynet", ["background", "pamr"]),
+    "+ AffinityNet walk": ("affinitynet", ["background", "walk"]),
+    "+ AffinityNet walk + dense CRF": ("affinitynet", ["background", "walk", "crf"]),
+    "+ AffinityNet walk + PAMR": ("affinitynet", ["background", "walk", "pamr"]),
+    "+ IRNet walk": ("irnet", ["boundary_walk", "background"]),
+    "+ IRNet walk + dense CRF": ("irnet", ["boundary_walk", "background", "crf"]),
+    "+ IRNet walk + PAMR": ("irnet", ["boundary_walk", "background", "pamr"]),
 }
-
-
-def measure(given: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
-    """One row per variant."""
-    found = []
-    for name, names in VARIANTS.items():
-        settings = [
-            "stages=[classify,localize,relate,refine,evaluate]",
-            f"refine.steps=[{','.join(names)}]",
-            f"seed={seed}",
-            f"data.train={given.split}",
-        ]
-        run = execute(load_recipe(given.recipe, given.overlays, settings), given.data, given.out / f"seed{seed}")
-        manifest = run.read_manifest()
-        metrics, images = manifest["metrics"], manifest["lists"]["train"]["images"]
-        found.append(
-            {
-                "name": name,
-                "seed": seed,
-                "miou": 100 * metrics["refine"]["scores"]["miou_present"],
-                "best_cam": 100 * metrics["localize"]["best"]["scores"]["miou_present"],
-                "seconds_per_image": manifest["stages"]["refine"]["seconds"] / images,
-                "images": images,
-                "machine": manifest["machine"],
-                "date": manifest["finished"][:10],
-                "weakseg": manifest["weakseg"],
-            }
-        )
-    return found
-
-
-def markdown(rows: list[dict[str, Any]], given: argparse.Namespace) -> str:
-    """Means over seeds, with the spread (largest minus smallest)."""
-    lines = ["| refinement | mIoU % | spread | s / image |", "|---|---:|---:|---:|"]
-    best = [row["best_cam"] for row in rows if row["name"] == "CAM"]
-    lines.append(f"| CAM, best threshold (chosen with masks) | {statistics.mean(best):.1f} | {_spread(best)} | |")
-    for name in VARIANTS:
-        same = [row for row in rows if row["name"] == name]
-        figures = [row["miou"] for row in same]
-        seconds = statistics.mean(row["seconds_per_image"] for row in same)
-        lines.append(f"| {name} | {statistics.mean(figures):.1f} | {_spread(figures)} | {seconds:.2f} |")
-    first = rows[0]
-    lines += [
-        "",
-        f"`{given.recipe}`, overlays {', '.join(given.overlays)}, {first['images']} photos of {given.split}, seeds "
-        f"{', '.join(map(str, given.seeds))}; {first['machine']['name']}, {first['machine']['threads']} threads, "
-        f"weakseg {first['weakseg']}, {first['date']}. Seconds: the whole stage.",
-    ]
-    return "\n".join(lines)
-
-
-def _spread(figures: list[float]) -> str:
-    return f"{max(figures) - min(figures):.1f}" if len(figures) > 1 else ""
+"""The recipe whose ``relate`` and ``refine`` are used, and the steps. In this order ``relate`` runs twice per seed."""
 
 
 def main() -> None:
-    """Run the variants and print the table."""
+    """Run what is not yet done, print the table, write it where it was asked for."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--data", required=True)
-    options.add_argument("--split", default="train")
-    options.add_argument("--recipe", default="affinitynet")
-    options.add_argument("--overlays", nargs="*", default=["small"])
+    options.add_argument("--data", required=True, help="as `weakseg run` takes it, for instance voc:PATH")
+    options.add_argument("--split", default="train", help="the list of photos (default: train)")
+    options.add_argument("--overlays", nargs="*", default=["small"], help="over both recipes (default: small)")
     options.add_argument("--seeds", nargs="+", type=int, default=[0])
-    options.add_argument("--out", type=Path, default=Path("runs/refinements"))
-    options.add_argument("--into", type=Path, help="Markdown file to write the table to")
+    options.add_argument("--device", default="auto", help="hardware.accelerator: auto, cpu, cuda (default: auto)")
+    options.add_argument("--out", type=Path, default=Path("runs/refinements"), help="folder for runs and results")
+    options.add_argument("--table", default="refinements", help="name of the place for the table")
+    options.add_argument("--into", type=Path, help="Markdown file with <!-- table:TABLE -->")
+    options.add_argument("--short", type=Path, help="Markdown file with <!-- table:TABLE-short -->")
     given = options.parse_args()
     rows = [row for seed in given.seeds for row in measure(given, seed)]
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "rows.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    table = markdown(rows, given)
-    print(table)
+    print(full_table(rows, given))
     if given.into is not None:
-        given.into.write_text(table + "\n", encoding="utf-8")
+        markdown.insert(given.into, given.table, full_table(rows, given))
+    if given.short is not None:
+        markdown.insert(given.short, f"{given.table}-short", short_table(rows, given))
+
+
+def measure(given: argparse.Namespace, seed: int) -> list[Row]:
+    """All rows of one seed, kept beside its run in a JSON file; a row of other settings is measured again."""
+    folder, results = (given.out / f"{given.split}-seed{seed}{suffix}" for suffix in ("", ".json"))
+    kept: dict[str, Row] = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {}
+    for name in ROWS:
+        recipe = recipe_of(name, given, seed)
+        key = digest([recipe.model_dump(mode="json"), given.data, __version__])
+        if kept.get(name, {}).get("key") == key:
+            continue
+        manifest = execute(recipe, given.data, folder).read_manifest()
+        kept[name] = {"key": key, "name": name, "seed": seed, **figures(manifest)}
+        results.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    return [kept[name] for name in ROWS]
+
+
+def recipe_of(name: str, given: argparse.Namespace, seed: int) -> Recipe:
+    """The recipe of a row: affinitynet, with ``relate`` and ``refine`` of the row's recipe and the row's steps."""
+    source, steps = ROWS[name]
+    overrides = [f"seed={seed}", f"data.train={given.split}", f"hardware.accelerator={given.device}"]
+    tree = load_recipe("affinitynet", given.overlays, overrides).model_dump(mode="json")
+    other = load_recipe(source, given.overlays).model_dump(mode="json")
+    needs = ["relate"] if {"walk", "boundary_walk"} & set(steps) else []
+    tree["stages"] = ["classify", "localize", *needs, "refine", "evaluate"]
+    tree["relate"] = other["relate"] | {"backbone": other["relate"]["backbone"] or other["backbone"]}
+    tree["refine"] = other["refine"] | {"steps": steps}
+    return validate(tree)
+
+
+def figures(manifest: Row) -> Row:
+    """What a table tells of a run. A stage that was interrupted has no time."""
+    metrics, images = manifest["metrics"], manifest["lists"]["train"]["images"]
+
+    def seconds(stage: str) -> float | None:
+        record = manifest["stages"].get(stage)
+        return record["seconds"] / images if record and record["sessions"] == 1 else None
+
+    return {
+        "miou": 100 * metrics["refine"]["scores"]["miou_present"],
+        "best_cam": 100 * metrics["localize"]["best"]["scores"]["miou_present"],
+        "refine_seconds": seconds("refine"),
+        "relate_seconds": seconds("relate"),
+        "images": images,
+        "machine": manifest["machine"],
+        "libraries": manifest["libraries"],
+        "chosen": manifest["masks_used"]["for_choosing"],
+        "finished": manifest["finished"][:10],
+        "weakseg": manifest["weakseg"],
+    }
+
+
+def full_table(rows: list[Row], given: argparse.Namespace) -> str:
+    """Every seed, mean, spread (largest minus smallest), gain over the CAM, times, and what was best."""
+    several = len(given.seeds) > 1
+    lines = []
+    for name, values in scores(rows).items():
+        cells = [f"{value:.1f}" for value in values]
+        if several:
+            cells += [f"{statistics.mean(values):.1f}", f"{max(values) - min(values):.1f}"]
+        times = [mean_time(rows, name, key) for key in ("refine_seconds", "relate_seconds")]
+        lines.append([name, *cells, gain(rows, name), *times])
+    headings = [f"seed {seed}" for seed in given.seeds] + ["mean", "spread"] if several else ["mIoU %"]
+    header = ["refinement", *headings, "over the CAM", "s / image", "training, s / image"]
+    return f"{markdown.table(header, lines)}\n\n{verdict(rows)}\n\n{conditions(rows, given)}"
+
+
+def short_table(rows: list[Row], given: argparse.Namespace) -> str:
+    """Means, gains and the seconds of the refinement alone."""
+    lines = [
+        [name, f"{statistics.mean(values):.1f}", gain(rows, name), mean_time(rows, name, "refine_seconds")]
+        for name, values in scores(rows).items()
+    ]
+    table = markdown.table(["refinement", "train mIoU %", "over the CAM", "s / image"], lines)
+    return f"{table}\n\n{verdict(rows)} {conditions(rows, given)}"
+
+
+def scores(rows: list[Row]) -> dict[str, list[float]]:
+    """The mIoU of every seed, by row; the CAM also at its best threshold."""
+    found = {name: [row["miou"] for row in rows if row["name"] == name] for name in ROWS}
+    best = [row["best_cam"] for row in rows if row["name"] == "CAM"]
+    return {"CAM": found.pop("CAM"), "CAM, best threshold (chosen with masks)": best, **found}
+
+
+def gain(rows: list[Row], name: str) -> str:
+    """Mean mIoU minus that of the CAM, signed; empty for the CAM."""
+    found = scores(rows)
+    return "" if name == "CAM" else f"{statistics.mean(found[name]) - statistics.mean(found['CAM']):+.1f}"
+
+
+def mean_time(rows: list[Row], name: str, key: str) -> str:
+    """Seconds per image, mean over the seeds whose time is known; empty where none is."""
+    known = [row[key] for row in rows if row["name"] == name and row[key] is not None]
+    return f"{statistics.mean(known):.2f}" if known else ""
+
+
+def verdict(rows: list[Row]) -> str:
+    """Which refinement is best and by how much, and which do not beat the CAM in every seed."""
+    found = scores(rows)
+    cam, tuned, *_ = found.values()
+    refined = {name: found[name] for name in ROWS if name != "CAM"}
+    best = max(refined, key=lambda name: statistics.mean(refined[name]))
+    over, above = (statistics.mean(refined[best]) - statistics.mean(base) for base in (cam, tuned))
+    worse = [
+        name.removeprefix("+ ")
+        for name, values in refined.items()
+        if any(v <= c for v, c in zip(values, cam, strict=True))
+    ]
+    beaten = f"not better than the CAM in every seed: {', '.join(worse)}" if worse else "all beat the CAM in every seed"
+    return (
+        f"Best: {best.removeprefix('+ ')}, {over:.1f} points over the CAM and {above:.1f} over the CAM at its best "
+        f"threshold; {beaten}."
+    )
+
+
+def conditions(rows: list[Row], given: argparse.Namespace) -> str:
+    """What the figures hold for."""
+    first, seeds = rows[0], ", ".join(map(str, given.seeds))
+    machine, torch = first["machine"], first["libraries"]["torch"]
+    kind, _, place = given.data.partition(":")
+    return (
+        f"`{kind}:{Path(place).name}`, {first['images']} photos of {given.split}, "
+        f"overlays {', '.join(Path(name).name for name in given.overlays)}, seeds {seeds}; {machine['name']}, {machine['threads']} threads, "
+        f"torch {torch}, weakseg {first['weakseg']}, {first['finished']}. Times are those of the whole stages. "
+        f"Chosen with masks: {first['chosen']}."
+    )
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+import markdown
 
 Manifest = dict[str, Any]
 
@@ -66,21 +67,19 @@ def rows(weak: Manifest, upper: Manifest, others: list[Manifest]) -> list[Row]:
     ]
 
 
-def markdown(weak: Manifest, upper: Manifest, others: list[Manifest]) -> str:
+def written(weak: Manifest, upper: Manifest, others: list[Manifest]) -> str:
     """The table and the line that says where its figures come from."""
-    lines = ["| step | split | mIoU % | time |", "|---|---|---:|---:|"]
-    lines += [f"| {' | '.join(cells)} |" for cells in rows(weak, upper, others)]
+    table = markdown.table(("step", "split", "mIoU %", "time"), rows(weak, upper, others), texts=2)
     machine, metrics = weak["machine"], weak["metrics"]
     ratio = miou(metrics["predict"]) / miou(upper["metrics"]["predict"])
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
-    lines += [
-        "",
+    told = (
         f"{metrics['localize']['images']} training, {metrics['predict']['images']} validation photos; refining gains "
         f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
         f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak)} in all, "
-        f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}.",
-    ]
-    return "\n".join(lines)
+        f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}."
+    )
+    return f"{table}\n\n{told}"
 
 
 def main() -> None:
@@ -91,20 +90,11 @@ def main() -> None:
     options.add_argument("--refined", type=Path, nargs="*", default=[], help="runs with other refine.steps")
     options.add_argument("--into", type=Path, help="file with <!-- table:animals --> and <!-- end -->")
     given = options.parse_args()
-    table = markdown(read(given.weak), read(given.upper), [read(folder) for folder in given.refined])
+    text = written(read(given.weak), read(given.upper), [read(folder) for folder in given.refined])
     if given.into is None:
-        print(table)
-        return
-    text = given.into.read_text(encoding="utf-8")
-    changed, count = re.subn(
-        r"(<!-- table:animals -->\n).*?(<!-- end -->)",
-        lambda found: found[1] + table + "\n" + found[2],
-        text,
-        flags=re.S,
-    )
-    if count != 1:
-        raise SystemExit(f"{given.into}: no <!-- table:animals --> ... <!-- end -->")
-    given.into.write_text(changed, encoding="utf-8")
+        print(text)
+    else:
+        markdown.insert(given.into, "animals", text)
 
 
 if __name__ == "__main__":
