@@ -16,7 +16,7 @@ OVERLAYS = [layers for count in range(len(NAMES) + 1) for layers in combinations
 
 
 def test_the_promised_recipes_are_there():
-    assert set(RECIPES) >= {"cam", "affinitynet", "supervised"}
+    assert set(RECIPES) >= {"cam", "affinitynet", "irnet", "supervised"}
     assert "small" in overlay_files()
 
 

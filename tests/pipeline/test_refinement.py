@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from weakseg.data.classmaps import ClassMaps
+from weakseg.ops.boundary_walk import enlarge, walk_within
+from weakseg.pipeline.loading import load_recipe
+from weakseg.pipeline.refinement import Refinement, build_refinement, to_mask
+
+Golden = Callable[[str], dict[str, NDArray[Any]]]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def within(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Refinement]:
+    """``within(boundary, *overrides)``: the refinements of irnet with a network that sees this boundary everywhere."""
+
+    def build(boundary: Tensor, *overrides: str) -> Refinement:
+        class Network:
+            def maps(self, photo: Tensor) -> tuple[Tensor, None]:
+                assert (-(-photo.shape[1] // 4), -(-photo.shape[2] // 4)) == boundary.shape
+                return boundary, None
+
+        monkeypatch.setattr("weakseg.pipeline.refinement.boundary_network", lambda *_, **__: None)
+        monkeypatch.setattr("weakseg.pipeline.refinement.trained", lambda *_: Network())
+        return build_refinement(load_recipe("irnet", overrides=overrides), Path("none"), CPU)
+
+    return build
+
+
+def test_the_recipe_irnet_makes_the_released_labels(golden: Golden, within: Callable[..., Refinement]) -> None:
+    data = {key: torch.from_numpy(value) for key, value in golden("irn_sem_seg").items()}
+    refine = within(data["edge"][0])
+    photo, maps = np.zeros((61, 78, 3), np.uint8), ClassMaps((4, 9), data["cam"], (61, 78))
+    assert torch.equal(to_mask(refine(photo, maps))[0], data["rw_pred"].byte())
+    # What a method says of the background does not count, not even as the strongest score.
+    own = ClassMaps((0, 4, 9), torch.cat([torch.full((1, 16, 20), 5.0), data["cam"]]), (61, 78))
+    assert torch.equal(refine(photo, own).scores, refine(photo, maps).scores)
+
+
+def test_maps_with_their_own_background_walk_with_it(within: Callable[..., Refinement]) -> None:
+    """SIPE: all channels to the power 1.5 walk, the strongest wins."""
+    torch.manual_seed(0)
+    boundary, scores = torch.rand(8, 10), torch.rand(3, 8, 10)
+    refine = within(boundary, "refine.background={rule: own, weight: 1.0}", "refine.boundary_walk.power=1.5")
+    maps = ClassMaps((0, 2, 7), scores, (30, 38))
+    labels, confidence = to_mask(refine(np.zeros((30, 38, 3), np.uint8), maps))
+    expected = enlarge(walk_within(scores**1.5, boundary, radius=5, beta=10, log2_steps=8), (30, 38))
+    assert torch.equal(labels, torch.tensor([0, 2, 7], dtype=torch.uint8)[expected.argmax(dim=0)])
+    torch.testing.assert_close(confidence, expected.amax(dim=0) / expected.sum(dim=0))
+
+
+def test_a_photo_without_tags_is_not_looked_at(within: Callable[..., Refinement]) -> None:
+    refine = within(torch.zeros(1, 1))
+    labels, confidence = to_mask(
+        refine(np.zeros((30, 38, 3), np.uint8), ClassMaps((), torch.zeros(0, 8, 10), (30, 38)))
+    )
+    assert not labels.any()
+    assert (confidence == 1).all()
