@@ -35,7 +35,7 @@ demo: ## the whole pipeline on the built-in data, offline, on the CPU
 	$(BIN)weakseg demo
 
 bench: ## time the kernels beside the authors' formulations (needs the extra: pip install '.[bench]')
-	@for name in affinity crf pamr walk; do echo "== $$name"; $(BIN)python benchmarks/$$name.py || exit 1; done
+	@for name in affinity crf pamr paths walk; do echo "== $$name"; $(BIN)python benchmarks/$$name.py || exit 1; done
 
 clean: ## remove caches and builds (not .venv, not runs)
 	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

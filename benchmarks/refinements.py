@@ -1,7 +1,6 @@
 """Compare the refinements on one data set: train mIoU at fixed settings and seconds per image, over seeds.
 
-python benchmarks/refinements.py --data voc:voc-animals --split train_240 --seeds 0 1 2 \
-    --table refinements --into docs/refinement.md --short README.md
+python benchmarks/refinements.py --data voc:voc-animals --split train_240 --seeds 0 1 2 --into docs/refinement.md
 python benchmarks/refinements.py --data voc:voc-animals --table refinements-all --into docs/refinement.md
 
 All rows of a seed share its CAM network and maps, which are those of the recipe affinitynet, and all rows of one
@@ -16,7 +15,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import markdown
+import document
 from weakseg import __version__
 from weakseg.pipeline.execute import execute
 from weakseg.pipeline.loading import load_recipe, validate
@@ -52,12 +51,14 @@ def main() -> None:
     options.add_argument("--into", type=Path, help="Markdown file with <!-- table:TABLE -->")
     options.add_argument("--short", type=Path, help="Markdown file with <!-- table:TABLE-short -->")
     given = options.parse_args()
+    wanted = [(given.into, given.table, full_table), (given.short, f"{given.table}-short", short_table)]
+    places = [(path, name, write) for path, name, write in wanted if path is not None]
+    for path, name, _ in places:
+        document.require(path, name)  # before hours of work
     rows = [row for seed in given.seeds for row in measure(given, seed)]
     print(full_table(rows, given))
-    if given.into is not None:
-        markdown.insert(given.into, given.table, full_table(rows, given))
-    if given.short is not None:
-        markdown.insert(given.short, f"{given.table}-short", short_table(rows, given))
+    for path, name, write in places:
+        document.insert(path, name, write(rows, given))
 
 
 def measure(given: argparse.Namespace, seed: int) -> list[Row]:
@@ -122,7 +123,7 @@ def full_table(rows: list[Row], given: argparse.Namespace) -> str:
         lines.append([name, *cells, gain(rows, name), *times])
     headings = [f"seed {seed}" for seed in given.seeds] + ["mean", "spread"] if several else ["mIoU %"]
     header = ["refinement", *headings, "over the CAM", "s / image", "training, s / image"]
-    return f"{markdown.table(header, lines)}\n\n{verdict(rows)}\n\n{conditions(rows, given)}"
+    return f"{document.table(header, lines)}\n\n{verdict(rows)}\n\n{conditions(rows, given)}"
 
 
 def short_table(rows: list[Row], given: argparse.Namespace) -> str:
@@ -131,7 +132,7 @@ def short_table(rows: list[Row], given: argparse.Namespace) -> str:
         [name, f"{statistics.mean(values):.1f}", gain(rows, name), mean_time(rows, name, "refine_seconds")]
         for name, values in scores(rows).items()
     ]
-    table = markdown.table(["refinement", "train mIoU %", "over the CAM", "s / image"], lines)
+    table = document.table(["refinement", "train mIoU %", "over the CAM", "s / image"], lines)
     return f"{table}\n\n{verdict(rows)} {conditions(rows, given)}"
 
 
@@ -178,9 +179,10 @@ def conditions(rows: list[Row], given: argparse.Namespace) -> str:
     first, seeds = rows[0], ", ".join(map(str, given.seeds))
     machine, torch = first["machine"], first["libraries"]["torch"]
     kind, _, place = given.data.partition(":")
+    overlays = ", ".join(Path(name).name for name in given.overlays)
     return (
         f"`{kind}:{Path(place).name}`, {first['images']} photos of {given.split}, "
-        f"overlays {', '.join(Path(name).name for name in given.overlays)}, seeds {seeds}; {machine['name']}, {machine['threads']} threads, "
+        f"overlays {overlays}, seeds {seeds}; {machine['name']}, {machine['threads']} threads, "
         f"torch {torch}, weakseg {first['weakseg']}, {first['finished']}. Times are those of the whole stages. "
         f"Chosen with masks: {first['chosen']}."
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import common
-import markdown
+import document
 
 Record = dict[str, Any]
 UNTOLD = ("device", "threads", "repeats", "limit_gb", "exact")
@@ -26,11 +26,11 @@ def main() -> None:
     options.add_argument("--into", type=Path, required=True, help="Markdown file with places for tables")
     options.add_argument("--results", type=Path, default=common.RESULTS, help="default: benchmarks/results")
     given = options.parse_args()
-    names = markdown.places(given.into)
+    names = document.places(given.into)
     found = {path.stem: path for path in sorted(given.results.glob("*.json"))}
     for name in names:
         if name in found:
-            markdown.insert(given.into, name, written(json.loads(found[name].read_text(encoding="utf-8"))))
+            document.insert(given.into, name, written(json.loads(found[name].read_text(encoding="utf-8"))))
             print(f"{given.into}: {name}")
     for name in set(found) - set(names):
         print(f"{given.into}: no <!-- table:{name} --> for {found[name]}")
@@ -40,7 +40,7 @@ def written(record: Record) -> str:
     """The table of a result and the line that says what its figures hold for."""
     header = [key for key in record["rows"][0] if not key.startswith("fastest")]
     rows = [[common.cell(row[key]) for key in header] for row in record["rows"]]
-    return f"{markdown.table(header, rows, header.index('way') + 1)}\n\n{conditions(record)}"
+    return f"{document.table(header, rows, header.index('way') + 1)}\n\n{conditions(record)}"
 
 
 def conditions(record: Record) -> str:

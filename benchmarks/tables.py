@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-import markdown
+import document
 
 Manifest = dict[str, Any]
 
@@ -69,7 +69,7 @@ def rows(weak: Manifest, upper: Manifest, others: list[Manifest]) -> list[Row]:
 
 def written(weak: Manifest, upper: Manifest, others: list[Manifest]) -> str:
     """The table and the line that says where its figures come from."""
-    table = markdown.table(("step", "split", "mIoU %", "time"), rows(weak, upper, others), texts=2)
+    table = document.table(("step", "split", "mIoU %", "time"), rows(weak, upper, others), texts=2)
     machine, metrics = weak["machine"], weak["metrics"]
     ratio = miou(metrics["predict"]) / miou(upper["metrics"]["predict"])
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
@@ -94,7 +94,7 @@ def main() -> None:
     if given.into is None:
         print(text)
     else:
-        markdown.insert(given.into, "animals", text)
+        document.insert(given.into, "animals", text)
 
 
 if __name__ == "__main__":

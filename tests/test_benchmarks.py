@@ -1,0 +1,231 @@
+"""Every benchmark runs at a tiny size and writes its JSON; every command and example of docs/refinement.md is right."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import runpy
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import tiny
+from weakseg.ops.crf import PRESETS
+from weakseg.pipeline.loading import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "benchmarks"
+GUIDE = (ROOT / "docs" / "refinement.md").read_text(encoding="utf-8")
+KERNELS = {
+    "affinity": "--side 20 --batch 2 --channels 8 --radii 3 5",
+    "crf": "--height 40 --width 50 --batch 2 --exact",
+    "pamr": "--height 24 --width 30",
+    "paths": "--cases 24,5,1 24,5,2",
+    "walk": "--sizes 10x12 9x14",
+}
+
+
+@pytest.fixture(autouse=True)
+def _beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+    runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+
+
+def kernel(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, *arguments: str) -> dict[str, Any]:
+    out = folder / f"{name}.json"
+    run(monkeypatch, name, *arguments, "--threads", 1, "--repeats", 1, "--out", out)
+    record: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return record
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_runs_and_is_written_up(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = kernel(monkeypatch, tmp_path, name, *KERNELS[name].split())
+    assert record["machine"]["versions"]["torch"]
+    assert record["machine"]["threads"] == 1
+    assert all(row["peak MB"] >= 0 for row in record["rows"])
+    differences = [row.get("max difference") or 0 for row in record["rows"]]
+    assert max(differences) < 5e-5
+    page = tmp_path / "page.md"
+    page.write_text(f"# Page\n<!-- table:{name} -->\nOUTDATED\n<!-- end -->\nrest\n", encoding="utf-8")
+    run(monkeypatch, "report", "--into", page, "--results", tmp_path)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"# Page\n<!-- table:{name} -->\n| ")
+    assert text.endswith(".\n<!-- end -->\nrest\n")
+    assert "OUTDATED" not in text
+    assert text.count("\n|") == len(record["rows"]) + 2
+
+
+def test_both_forms_of_a_kernel_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = kernel(monkeypatch, tmp_path, "paths", "--cases", "24,5,2")["rows"]
+    assert [row["way"] for row in rows] == ["weakseg", "gathered paths"]
+    assert rows[0]["times faster"] == pytest.approx(rows[1]["s"] / rows[0]["s"])
+    assert rows[0]["pairs"] == 2 * 34 * 20 * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("paths", ["--cases", "24,5,3"]), ("walk", ["--sizes", "5x6", "40x50"])]
+)
+def test_what_does_not_fit_is_computed(
+    name: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = kernel(monkeypatch, tmp_path, name, *arguments, "--limit-gb", "0.0001")["rows"]
+    assert "not run" in rows[-1]["way"]
+    assert rows[-1]["s"] == rows[-2]["times faster"] == ""
+    assert rows[-1]["peak MB"] > 0
+    assert rows[-2]["max difference"] < 5e-5
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_a_missing_gpu_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "pamr", "--device", "cuda")
+    assert "finds no GPU here" in capsys.readouterr().err
+
+
+def measured(**scores: list[float]) -> list[dict[str, Any]]:
+    """Rows of `refinements.measure`: the scores of both seeds by the name of the row, the rest beside them."""
+    rows = importlib.import_module("refinements").ROWS
+    common = {
+        "best_cam": 42.0,
+        "refine_seconds": 0.25,
+        "relate_seconds": None,
+        "images": 9,
+        "machine": {"name": "Processor", "threads": 2},
+        "libraries": {"torch": "2.9"},
+        "chosen": "nothing",
+        "finished": "2026-01-01",
+        "weakseg": "0.1",
+    }
+    found = {name: scores.get(name.removeprefix("+ ").replace(" ", "_"), [45.0, 45.0]) for name in rows}
+    return [{"name": name, "miou": value, **common} for name, values in found.items() for value in values]
+
+
+GIVEN = argparse.Namespace(seeds=[0, 4], data="voc:some/where/photos", split="train", overlays=["small"])
+
+
+def test_table_of_refinements() -> None:
+    module = importlib.import_module("refinements")
+    rows = measured(CAM=[40.0, 42.0], IRNet_walk=[50.0, 55.0])
+    lines = module.full_table(rows, GIVEN).splitlines()
+    assert lines[0].split(" | ")[1:5] == ["seed 0", "seed 4", "mean", "spread"]
+    assert "| CAM | 40.0 | 42.0 | 41.0 | 2.0 |  | 0.25 |  |" in lines
+    assert "| + IRNet walk | 50.0 | 55.0 | 52.5 | 5.0 | +11.5 | 0.25 |  |" in lines
+    verdict = "Best: IRNet walk, 11.5 points over the CAM and 10.5 over the CAM at its best threshold; all beat the CAM"
+    assert any(line.startswith(verdict) for line in lines)
+    assert "`voc:photos`, 9 photos of train, overlays small, seeds 0, 4" in lines[-1]
+    assert "| + IRNet walk | 52.5 | +11.5 | 0.25 |" in module.short_table(rows, GIVEN)
+
+
+def test_a_refinement_that_loses_is_named() -> None:
+    module = importlib.import_module("refinements")
+    rows = measured(CAM=[40.0, 42.0], PAMR=[41.0, 42.0])
+    assert module.verdict(rows).endswith("not better than the CAM in every seed: PAMR.")
+
+
+@pytest.mark.slow
+def test_refinements_of_both_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("refinements")
+    few = ("CAM", "+ PAMR", "+ AffinityNet walk", "+ IRNet walk")
+    monkeypatch.setattr(module, "ROWS", {name: module.ROWS[name] for name in few})
+    data = tiny.write_photos(tmp_path / "photos")
+    overlay, page = tiny.write_overlay(tmp_path), tmp_path / "page.md"
+    page.write_text("<!-- table:x -->\n<!-- end -->\n<!-- table:x-short -->\n<!-- end -->\n", encoding="utf-8")
+    arguments = ["--data", f"voc:{data}", "--overlays", "small", overlay, "--out", tmp_path / "runs", "--device", "cpu"]
+    arguments += ["--table", "x", "--into", page, "--short", page]
+    monkeypatch.setattr(sys, "argv", ["refinements", *map(str, arguments)])
+    module.main()
+    text = page.read_text(encoding="utf-8")
+    assert all(text.count(f"\n| {name} | ") == 2 for name in few)
+    training = [line.split(" | ")[-1] for line in text.splitlines() if line.startswith("| + IRNet walk")]
+    assert float(training[0].removesuffix(" |")) > 0
+    manifest = tmp_path / "runs" / "train-seed0" / "manifest.json"
+    changed = manifest.stat().st_mtime_ns
+    module.main()
+    assert manifest.stat().st_mtime_ns == changed  # nothing was run again
+    assert page.read_text(encoding="utf-8") == text
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The command lines of a text; a remark may follow after two spaces."""
+    for line in re.findall(r"^ *(?:weakseg|python benchmarks/\w+\.py)\b.*$", text, flags=re.M):
+        yield shlex.split(re.split(r"\s{2,}", line.strip())[0])
+
+
+class ParsedError(Exception):
+    """The command line was understood."""
+
+
+@pytest.mark.parametrize("path", [ROOT / "docs" / "refinement.md", *sorted(SCRIPTS.glob("*.py"))], ids=lambda p: p.name)
+def test_commands_are_understood(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = argparse.ArgumentParser.parse_args
+
+    def parsed(self: argparse.ArgumentParser) -> None:
+        parse(self)
+        raise ParsedError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
+    for command in commands(path.read_text(encoding="utf-8")):
+        if command[0] == "python":
+            with pytest.raises(ParsedError):
+                run(monkeypatch, Path(command[1]).stem, *command[2:])
+        elif command[1] == "run":
+            options = dict(zip(command[3:-1:2], command[4::2], strict=False))
+            overrides = [word for word in command if "=" in word]
+            assert load_recipe(command[2], [options["--with"]], overrides)
+
+
+def test_examples_of_the_guide_run() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```", GUIDE, flags=re.S | re.M)
+    assert len(examples) == 4
+    for example in examples:
+        exec(compile(example, "docs/refinement.md", "exec"), {})
+
+
+def test_presets_of_the_guide() -> None:
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+), (\d+) \| (\d+), (\d+), (\d+) \|", GUIDE, flags=re.M)
+    told = {name: tuple(map(float, figures)) for name, *figures in rows}
+    assert told == {
+        name: (p.iterations, p.gaussian_sxy, p.gaussian_weight, p.bilateral_sxy, p.bilateral_srgb, p.bilateral_weight)
+        for name, p in PRESETS.items()
+    }
+
+
+def test_published_settings_of_the_guide() -> None:
+    recipes = {name: load_recipe(name).model_dump(mode="json") for name in ("affinitynet", "irnet")}
+    rows = re.findall(r"^\| (`.*?`) \| ([^|]+) \|", GUIDE, flags=re.M)
+    checked = 0
+    for keys, figures in rows:
+        names = re.findall(r"`([\w.]+)`", keys)
+        if "." not in names[0]:
+            continue
+        prefix = names[0].rpartition(".")[0]
+        for name, figure in zip(names, figures.split(", "), strict=True):
+            path = name if "." in name else f"{prefix}.{name}"
+            recipe = recipes["irnet" if "irnet" in path or "boundary" in path else "affinitynet"]
+            value: Any = recipe
+            for key in path.split("."):
+                value = value[key]
+            value = value["threshold"] if isinstance(value, dict) else value
+            assert value == (float(figure) if figure[0].isdigit() else figure), path
+            checked += 1
+    assert checked == 16
+
+
+def test_make_bench_runs_every_kernel() -> None:
+    names = re.search(r"for name in ([\w ]+); do", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert names is not None
+    assert names[1].split() == sorted(KERNELS)
+    places = re.findall(r"<!-- table:([\w-]+) -->", GUIDE)
+    assert set(places) >= {*KERNELS, "refinements", "refinements-all"}
