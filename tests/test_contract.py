@@ -187,7 +187,7 @@ def total(model, examples):
 def test_the_training_loop_takes_it_and_the_loss_falls(case, tmp_path):
     model, examples = case.build(), Examples(case)
     before = total(model, examples)
-    schedule = Schedule(epochs=8, batch_size=4, lr=0.003, momentum=0.9)
+    schedule = Schedule(epochs=20, batch_size=4, lr=0.003, momentum=0.9)
     log = MetricsLog(tmp_path / "log.jsonl")
     fit(model, examples, schedule, tmp_path, fabric=build_fabric("cpu"), seed=0, title="contract", log=log)
     trained = case.build(1)

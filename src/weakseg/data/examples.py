@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision import tv_tensors
 
@@ -13,7 +15,7 @@ from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tensor
 from weakseg.ops.seeds import affinity_seeds
 
-ReadGuide = Callable[[Sample, Array], Array]
+ReadGuide = Callable[[Sample, Array], NDArray[np.integer[Any]]]
 ReadLabels = Callable[[Sample], Array]
 ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor, Sequence[int]]]
 

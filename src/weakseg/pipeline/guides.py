@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weakseg.data.examples import ReadGuide
 from weakseg.data.sample import Array, Sample
@@ -17,7 +18,7 @@ from weakseg.pipeline.stage import Context
 def valid_guide(context: Context) -> ReadGuide:
     """Ones: after augmentation they tell the photo from the padding around it."""
 
-    def read(sample: Sample, photo: Array) -> Array:
+    def read(sample: Sample, photo: Array) -> NDArray[np.int32]:
         return np.ones(photo.shape[:2], dtype=np.int32)
 
     return read

@@ -7,10 +7,12 @@ from typing import Any
 
 from weakseg.errors import one_of
 from weakseg.models.backbones import Backbone
+from weakseg.models.cams.ae_sipe import AeSipe
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.cams.plain import PlainCam
+from weakseg.models.cams.sipe import Sipe
 
-CAM_METHODS: dict[str, Callable[..., CamMethod]] = {"cam": PlainCam}
+CAM_METHODS: dict[str, type[CamMethod]] = {"cam": PlainCam, "sipe": Sipe, "ae-sipe": AeSipe}
 
 
 def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -> CamMethod:
@@ -27,7 +29,8 @@ def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -
     """
     if method not in CAM_METHODS:
         raise one_of("CAM method", method, CAM_METHODS)
-    return CAM_METHODS[method](backbone, n_classes, **options)
+    build: Callable[..., CamMethod] = CAM_METHODS[method]
+    return build(backbone, n_classes, **options)
 
 
-__all__ = ["CAM_METHODS", "CamMethod", "PlainCam", "build_cam"]
+__all__ = ["CAM_METHODS", "AeSipe", "CamMethod", "PlainCam", "Sipe", "build_cam"]
