@@ -65,6 +65,8 @@ def fails(tmp_path, photos):
             "relate.affinitynet: augment.crop",
             "at least 40 for stride 8 and radius 3",
         ),
+        ("relate.method=irnet", "refine.steps has walk, which needs relate.method=affinitynet", "boundary_walk"),
+        ("localize.background.rule=own", "localize.background.rule is own", "constant or power"),
         ("segment.train.batch_size=1", "segment: train.batch_size", "at least 2"),
         ("localize.scales=[0.0001]", "localize.scales", "0.1"),
         ("data.val=vall", "'vall'", "available: train, val"),
@@ -78,7 +80,9 @@ def test_a_wrong_setting_is_named_with_the_way_out(fails, override, named, way_o
 
 
 def test_unknown_recipes_and_overlays_are_listed(fails, tmp_path):
-    assert "unknown recipe 'cma'; available: affinitynet, cam" in fails(recipe="cma")
+    line = fails(recipe="cma")
+    assert "unknown recipe 'cma'; available: " in line
+    assert all(name in line for name in ("affinitynet", "cam", "irnet", "supervised"))
     assert "none.yaml: no such recipe file" in fails(recipe="none.yaml")
     ended = tiny.weakseg("run", "cam", "--with", "tiny", "--data", "scenes:2", "--out", tmp_path / "run")
     assert "unknown overlay 'tiny'; available: demo, small" in tiny.error_line(ended)
