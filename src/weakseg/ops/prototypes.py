@@ -49,7 +49,8 @@ def structure_overlap(maps: Tensor, features: Tensor) -> Tensor:
     similar = [F.relu(block.transpose(1, 2) @ unit) @ areas for block in unit.split(rows, dim=2)]
     shared, total = torch.cat(similar, dim=1).transpose(1, 2).split([maps.shape[1], 1], dim=1)
     union = total + maps.flatten(2).sum(dim=2, keepdim=True) - shared
-    return (shared / union.clamp(min=EPSILON)).view_as(maps)
+    overlap: Tensor = shared / union.clamp(min=EPSILON)
+    return overlap.view_as(maps)
 
 
 def structure_seeds(maps: Tensor, features: Tensor, *, background: float = 0.5) -> Tensor:
