@@ -84,6 +84,13 @@ def test_training_reaches_backbone_and_head(net: AffinityNet) -> None:
     assert any(p.grad is not None and p.grad.any() for p in net.backbone.parameters())
 
 
+def test_normalisation_learns_at_the_rate_of_the_backbone() -> None:
+    net = AffinityNet(build_backbone("resnet10t", weights="none"), group_norm=True)
+    new = net.new_parameters()
+    assert [parameter.dim() for parameter in new] == [4, 4, 4, 4]
+    assert all(parameter.requires_grad for parameter in net.head.norms.parameters())
+
+
 def test_levels_by_choice() -> None:
     backbone = build_backbone("resnet10t", weights="none")
     chosen = AffinityNet(backbone, levels=(-1,), stride=4)

@@ -3,14 +3,17 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
+import torchvision
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import Backbone, build_backbone
+from weakseg.models.weights import load_state
 
 CONVOLUTIONAL = ("test_resnet", "test_convnext", "test_efficientnet", "test_byobnet", "test_nfnet")
 FIXED_STRIDE = {"test_mambaout": 32, "test_vit": 16, "swin_tiny_patch4_window7_224": 32}
+WHOLE_CELLS = {"vit_tiny_patch16_224": 16, "eva02_tiny_patch14_224": 14, "convnext_atto": 32, "dla46_c": 32}
 
 
 def convolutions(module: nn.Module) -> dict[str, nn.Conv2d]:
@@ -47,6 +50,46 @@ def test_networks_of_one_stride_are_accepted_at_that_stride(name: str, stride: i
     assert_levels(backbone, side, side)
     with pytest.raises(WeaksegError, match=f"cannot have output_stride 8; use {stride}"):
         build_backbone(name, output_stride=8, weights="none")
+
+
+@pytest.fixture(scope="module", params=WHOLE_CELLS)
+def of_whole_cells(request: pytest.FixtureRequest) -> Backbone:
+    torch.manual_seed(0)
+    return build_backbone(request.param, output_stride=WHOLE_CELLS[request.param], weights="none").eval()
+
+
+@pytest.mark.parametrize("size", [(64, 96), (33, 70), (17, 100), (1, 1)])
+def test_networks_of_whole_cells_take_any_size(of_whole_cells: Backbone, size: tuple[int, int]) -> None:
+    assert_levels(of_whole_cells, *size)
+
+
+def test_padding_does_not_move_what_is_seen(of_whole_cells: Backbone) -> None:
+    """An image of whole cells, its right part cut off, and the cut off part made zero, are the same to the network."""
+    cell = of_whole_cells.cell
+    image = torch.randn(1, 3, 2 * cell, 3 * cell)
+    image[..., 2 * cell + 3 :] = 0
+    with torch.no_grad():
+        whole, cut = of_whole_cells(image), of_whole_cells(image[..., : 2 * cell + 3])
+    for one, other in zip(whole, cut, strict=True):
+        assert torch.equal(one[..., : other.shape[-1]], other)
+
+
+def test_a_transformer_is_unchanged_at_its_own_size() -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("vit_tiny_patch16_224", weights="none").eval()
+    own = timm.create_model("vit_tiny_patch16_224", features_only=True).eval()
+    own.load_state_dict(backbone.features.state_dict())
+    image = torch.randn(1, 3, 224, 224)
+    with torch.no_grad():
+        assert all(torch.equal(one, other) for one, other in zip(backbone(image), own(image), strict=True))
+
+
+def test_frozen_levels_of_a_transformer_are_its_first_blocks() -> None:
+    backbone = build_backbone("vit_tiny_patch16_224", weights="none")
+    assert backbone.strides == (16, 16, 16)
+    backbone.freeze_levels(2)
+    trained = {name.split(".")[3] for name, value in backbone.named_parameters() if value.requires_grad}
+    assert trained == {"11"}
 
 
 @pytest.mark.parametrize("output_stride", [8, 16])
@@ -91,6 +134,19 @@ def test_resnet50_without_dilation_is_that_of_irnet() -> None:
     assert {max(strides[f"layer{index}.0.conv2"]) for index in (1, 4)} == {1}
     assert {max(strides[f"layer{index}.0.conv2"]) for index in (2, 3)} == {2}
     assert {conv.dilation for conv in found.values()} == {(1, 1)}
+
+
+def test_resnet101_without_dilation_is_torchvisions_with_one_stride_less() -> None:
+    with torch.device("meta"):
+        reference = torchvision.models.resnet101()
+        backbone = build_backbone("resnet101", output_stride=16, dilation=False, weights="none")
+        load_state(backbone.features, reference.state_dict(), "torchvision")
+    reference.layer4[0].conv2.stride = reference.layer4[0].downsample[0].stride = (1, 1)
+    assert backbone.strides == (2, 4, 8, 16, 16)
+    found, expected = convolutions(backbone.features), convolutions(reference)
+    assert {name: str(convolution) for name, convolution in found.items()} == {
+        name: str(convolution) for name, convolution in expected.items()
+    }
 
 
 def test_normalisation_is_the_networks_own() -> None:
@@ -139,8 +195,9 @@ def test_freezing_goes_on_top_of_frozen_batch_norm() -> None:
     backbone.freeze_levels(2)
     assert 0 < sum(parameter.requires_grad for parameter in backbone.parameters()) < trained
     assert not any(norm.weight.requires_grad for norm in batch_norms(backbone))
-    backbone.freeze_levels(5)
-    assert not any(parameter.requires_grad for parameter in backbone.parameters())
+    for _ in range(2):
+        backbone.freeze_levels(5)
+        assert not any(parameter.requires_grad for parameter in backbone.parameters())
     with pytest.raises(WeaksegError, match="0 to 5 for this backbone, not 6"):
         backbone.freeze_levels(6)
 
@@ -158,7 +215,10 @@ def test_random_weights_depend_on_the_seed_alone() -> None:
     ("options", "message"),
     [
         ({"name": "resnet51"}, r"unknown backbone 'resnet51'; available: .*resnet50"),
-        ({"name": "zzzzzzzzzzz"}, "unknown backbone 'zzzzzzzzzzz'; available: any name of timm.list_models"),
+        ({"name": "zzzzzzzzzzz"}, "unknown backbone 'zzzzzzzzzzz'; available: wr38, .*, any name of timm.list_models"),
+        ({"name": "wr83"}, "unknown backbone 'wr83'; available: wr38"),
+        ({"name": "wr38", "output_stride": 16}, "backbone 'wr38' cannot have output_stride 16; use 8"),
+        ({"name": "beit_base_patch16_224"}, "cannot take images of any size, only of 224 x 224; use one that can"),
         ({"name": "resnet50.nobody"}, r"backbone 'resnet50.nobody': .*nobody"),
         ({"name": "test_resnet", "output_stride": 4}, "unknown output_stride '4'; available: 8, 16, 32"),
         ({"name": "vgg11", "output_stride": 16}, "cannot have output_stride 16; use 32"),

@@ -123,5 +123,6 @@ class AffinityNet(nn.Module):
         }
 
     def new_parameters(self) -> list[nn.Parameter]:
-        """The parameters of the head: they learn from scratch, at ten times the backbone's rate."""
-        return list(self.head.parameters())
+        """The convolutions of the head: they learn at ten times the backbone's rate, its normalisation does not."""
+        normalisation = set(self.head.norms.parameters())
+        return [parameter for parameter in self.head.parameters() if parameter not in normalisation]

@@ -1,36 +1,40 @@
-"""Backbones: any timm network as a pyramid of feature maps."""
+"""Backbones: a network as a pyramid of feature maps, with what the methods need to know of it."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, Self, cast
+import math
+from typing import Any, Self
 
-import timm
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
 
-from weakseg.errors import WeaksegError, one_of
+from weakseg.errors import WeaksegError
+from weakseg.models.pyramids import build_pyramid, channels_last, sketch_pyramid
 from weakseg.models.surgery import BatchNormMode, hold_batch_norm, remove_dilation, set_batch_norm
 from weakseg.models.weights import load_weights
 
-OUTPUT_STRIDES = (8, 16, 32)
-
 
 class Backbone(nn.Module):
-    """A timm network that returns its levels, finest first.
+    """A network that returns its levels, finest first.
+
+    Args:
+        features: a timm network made with ``features_only``, or one that describes itself in the same way.
+        batch_norm: what of the batch normalisation is trained, see `set_batch_norm`.
+        cell: images are padded with zeros (the mean colour) at the right and at the bottom to multiples of it.
 
     Attributes:
-        features: the timm network, made with ``features_only``.
-        batch_norm: what of the batch normalisation is trained, see `set_batch_norm`.
         channels: of every level.
         strides: of every level; the last is the output stride.
         mean: and ``std``: the normalisation of RGB in [0, 1] that the network was trained with.
     """
 
-    def __init__(self, features: nn.Module, batch_norm: BatchNormMode = "frozen") -> None:
+    def __init__(self, features: nn.Module, batch_norm: BatchNormMode = "frozen", *, cell: int = 1) -> None:
         super().__init__()
         self.features = features
         self.batch_norm = batch_norm
+        self.cell = cell
         info: Any = features.feature_info
         config: Any = features.pretrained_cfg
         self.channels: tuple[int, ...] = tuple(info.channels())
@@ -38,12 +42,23 @@ class Backbone(nn.Module):
         self.mean: tuple[float, float, float] = tuple(config["mean"])
         self.std: tuple[float, float, float] = tuple(config["std"])
         self._input_size: tuple[int, int, int] = tuple(config["input_size"])
-        self._channels_last = getattr(features, "output_fmt", "NCHW") == "NHWC"
+        self._channels_last = channels_last(features)
         set_batch_norm(features, batch_norm)
         self.train()
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalised images (N, 3, H, W) -> level i as (N, channels[i], ~H / strides[i], ~W / strides[i])."""
+        """Normalised images (N, 3, H, W) -> level i as (N, channels[i], ⌈H / strides[i]⌉, ⌈W / strides[i]⌉).
+
+        Old networks whose convolutions leave out the border (Inception, Xception) give a little less.
+        """
+        if self.cell == 1:
+            return self._levels(images)
+        height, width = images.shape[-2:]
+        levels = self._levels(F.pad(images, (0, -width % self.cell, 0, -height % self.cell)))
+        pairs = zip(levels, self.strides, strict=True)
+        return [level[..., : -(-height // stride), : -(-width // stride)] for level, stride in pairs]
+
+    def _levels(self, images: Tensor) -> list[Tensor]:
         levels: list[Tensor] = self.features(images)
         return [level.permute(0, 3, 1, 2) for level in levels] if self._channels_last else levels
 
@@ -66,13 +81,24 @@ class Backbone(nn.Module):
             raise WeaksegError(f"frozen_levels must be 0 to {len(self.channels)} for this backbone, not {count}")
         if count == 0:
             return
-        mode = self.training
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        probe = self.eval()(torch.zeros(1, *self._input_size, device=parameters[0].device))[count - 1]
-        gradients = torch.autograd.grad(probe.sum(), parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.requires_grad_(gradient is None)
+        for parameter, reached in zip(parameters, self._reach(count - 1), strict=True):
+            parameter.requires_grad_(not reached)
+
+    def _reach(self, level: int) -> list[bool]:
+        """Which of the trained parameters a level depends on, found without memory, on the meta device."""
+        mode = self.training
+        tensors = [*self.named_parameters(), *self.named_buffers()]
+        state = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors}
+        trained = [name for name, parameter in self.named_parameters() if parameter.requires_grad]
+        inputs = [state[name].requires_grad_() for name in trained]
+        image = torch.empty(1, *self._input_size, device="meta")
+        output = functional_call(self.eval(), state, image)[level]
         self.train(mode)
+        if not output.requires_grad:
+            return [False] * len(inputs)
+        gradients = torch.autograd.grad(output, inputs, torch.empty_like(output), allow_unused=True)
+        return [gradient is not None for gradient in gradients]
 
 
 def build_backbone(
@@ -86,9 +112,10 @@ def build_backbone(
     """Build a backbone.
 
     Args:
-        name: any timm network that can return feature maps, with or without the tag of its weights.
+        name: any timm network that can return feature maps for images of any size, with or without the tag of its
+            weights; or wr38, vgg16_20m, vgg16_20m_d4 (see `weakseg.models.pyramids.OWN`).
         output_stride: stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers,
-            VGG) take only the one that they have.
+            VGG, WR38) take only the one that they have, whatever it is.
         dilation: whether dilation makes up for removed strides. Without it strides are removed and nothing else
             (SPEC 0.6).
         batch_norm: "frozen" (statistics, weight and bias fixed), "affine" (statistics fixed) or "train" (SPEC 0.5).
@@ -98,40 +125,10 @@ def build_backbone(
     Raises:
         WeaksegError: a name, stride, mode or weights that do not exist or do not fit each other.
     """
-    if output_stride not in OUTPUT_STRIDES:
-        raise one_of("output_stride", str(output_stride), OUTPUT_STRIDES)
-    natural = _natural(name)
-    features = _with_stride(name, output_stride, natural.feature_info.reduction()[-1])
+    sketch = sketch_pyramid(name)
+    features = build_pyramid(name, output_stride)
     if not dilation:
-        remove_dilation(features, natural)
+        remove_dilation(features, sketch.network)
     load_weights(features, name, weights)
-    return Backbone(features, batch_norm)
-
-
-def _natural(name: str) -> Any:
-    """The network as timm makes it, without memory: on the meta device."""
-    if not timm.is_model(name):
-        similar = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
-        raise one_of("backbone", name, similar or ["any name of timm.list_models()"])
-    try:
-        with torch.device("meta"):
-            return timm.create_model(name, features_only=True)
-    except (RuntimeError, AttributeError) as error:
-        raise WeaksegError(f"backbone {name!r}: timm cannot make it return feature maps ({error})") from error
-
-
-def _with_stride(name: str, output_stride: int, natural: int) -> nn.Module:
-    options: dict[str, Any] = {} if output_stride == natural else {"output_stride": output_stride}
-    try:
-        network: Any = timm.create_model(name, features_only=True, **options)
-    except (AssertionError, NotImplementedError, TypeError, ValueError) as error:
-        raise _no_stride(name, output_stride, natural) from error
-    if network.feature_info.reduction()[-1] != output_stride:
-        raise _no_stride(name, output_stride, natural)
-    return cast(nn.Module, network)
-
-
-def _no_stride(name: str, output_stride: int, natural: int) -> WeaksegError:
-    return WeaksegError(
-        f"backbone {name!r} cannot have output_stride {output_stride}; use {natural}, or another network (resnet50)"
-    )
+    cell = math.lcm(*features.feature_info.reduction()) if sketch.whole_cells else 1
+    return Backbone(features, batch_norm, cell=cell)
