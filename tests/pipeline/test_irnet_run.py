@@ -148,7 +148,7 @@ def test_a_run_killed_in_every_stage_ends_as_if_it_never_was(run: Path, tmp_path
         ("refine.background.threshold=0.5", ("refine", "evaluate")),
         ("refine.boundary_walk.beta=4", ("refine", "instances", "evaluate")),
         ("instances.min_area=0.2", ("instances", "evaluate")),
-        ("localize.background.threshold=0.5", ("evaluate",)),
+        ("localize.background={rule: power, alpha: 8}", ("evaluate",)),
     ],
 )
 def test_a_changed_setting_redoes_what_depends_on_it(
