@@ -24,18 +24,20 @@ from weakseg.pipeline.run import digest
 
 Row = dict[str, Any]
 
-ROWS = {
-    "CAM": ("affinitynet", ["background"]),
-    "+ dense CRF": ("affinitynet", ["background", "crf"]),
-    "+ PAMR": ("affinitynet", ["background", "pamr"]),
-    "+ AffinityNet walk": ("affinitynet", ["background", "walk"]),
-    "+ AffinityNet walk + dense CRF": ("affinitynet", ["background", "walk", "crf"]),
-    "+ AffinityNet walk + PAMR": ("affinitynet", ["background", "walk", "pamr"]),
-    "+ IRNet walk": ("irnet", ["boundary_walk", "background"]),
-    "+ IRNet walk + dense CRF": ("irnet", ["boundary_walk", "background", "crf"]),
-    "+ IRNet walk + PAMR": ("irnet", ["boundary_walk", "background", "pamr"]),
+CAM = "CAM, the recipe's threshold"
+TUNED = "CAM, best threshold (chosen with masks)"
+ROWS: dict[str, tuple[str, bool, list[str]]] = {
+    "+ dense CRF": ("affinitynet", False, ["crf"]),
+    "+ PAMR": ("affinitynet", False, ["pamr"]),
+    "+ AffinityNet walk": ("affinitynet", True, []),
+    "+ AffinityNet walk + dense CRF": ("affinitynet", True, ["crf"]),
+    "+ IRNet walk": ("irnet", True, []),
+    "+ IRNet walk + dense CRF": ("irnet", True, ["crf"]),
 }
-"""The recipe whose ``relate`` and ``refine`` are used, and the steps. In this order ``relate`` runs twice per seed."""
+"""The recipe whose ``relate`` and ``refine`` are used, whether its walk is taken, and the steps after it.
+
+In this order ``relate`` runs twice per seed.
+"""
 
 
 def main() -> None:
@@ -78,12 +80,13 @@ def measure(given: argparse.Namespace, seed: int) -> list[Row]:
 
 def recipe_of(name: str, given: argparse.Namespace, seed: int) -> Recipe:
     """The recipe of a row: affinitynet, with ``relate`` and ``refine`` of the row's recipe and the row's steps."""
-    source, steps = ROWS[name]
+    source, walks, last = ROWS[name]
     overrides = [f"seed={seed}", f"data.train={given.split}", f"hardware.accelerator={given.device}"]
     tree = load_recipe("affinitynet", given.overlays, overrides).model_dump(mode="json")
     other = load_recipe(source, given.overlays).model_dump(mode="json")
-    needs = ["relate"] if {"walk", "boundary_walk"} & set(steps) else []
-    tree["stages"] = ["classify", "localize", *needs, "refine", "evaluate"]
+    taken = {"background", "walk", "boundary_walk"} if walks else {"background"}
+    steps = [step for step in other["refine"]["steps"] if step in taken] + last
+    tree["stages"] = ["classify", "localize", *(["relate"] if walks else []), "refine", "evaluate"]
     tree["relate"] = other["relate"] | {"backbone": other["relate"]["backbone"] or other["backbone"]}
     tree["refine"] = other["refine"] | {"steps": steps}
     return validate(tree)
@@ -95,10 +98,11 @@ def figures(manifest: Row) -> Row:
 
     def seconds(stage: str) -> float | None:
         record = manifest["stages"].get(stage)
-        return record["seconds"] / images if record and record["sessions"] == 1 else None
+        return record["cpu_seconds"] / images if record and record["sessions"] == 1 else None
 
     return {
         "miou": 100 * metrics["refine"]["scores"]["miou_present"],
+        "cam": 100 * metrics["localize"]["scores"]["miou_present"],
         "best_cam": 100 * metrics["localize"]["best"]["scores"]["miou_present"],
         "refine_seconds": seconds("refine"),
         "relate_seconds": seconds("relate"),
@@ -122,7 +126,7 @@ def full_table(rows: list[Row], given: argparse.Namespace) -> str:
         times = [mean_time(rows, name, key) for key in ("refine_seconds", "relate_seconds")]
         lines.append([name, *cells, gain(rows, name), *times])
     headings = [f"seed {seed}" for seed in given.seeds] + ["mean", "spread"] if several else ["mIoU %"]
-    header = ["refinement", *headings, "over the CAM", "s / image", "training, s / image"]
+    header = ["refinement", *headings, "over the CAM", "CPU s / image", "training, CPU s / image"]
     return f"{document.table(header, lines)}\n\n{verdict(rows)}\n\n{conditions(rows, given)}"
 
 
@@ -132,21 +136,21 @@ def short_table(rows: list[Row], given: argparse.Namespace) -> str:
         [name, f"{statistics.mean(values):.1f}", gain(rows, name), mean_time(rows, name, "refine_seconds")]
         for name, values in scores(rows).items()
     ]
-    table = document.table(["refinement", "train mIoU %", "over the CAM", "s / image"], lines)
+    table = document.table(["refinement", "train mIoU %", "over the CAM", "CPU s / image"], lines)
     return f"{table}\n\n{verdict(rows)} {conditions(rows, given)}"
 
 
 def scores(rows: list[Row]) -> dict[str, list[float]]:
-    """The mIoU of every seed, by row; the CAM also at its best threshold."""
-    found = {name: [row["miou"] for row in rows if row["name"] == name] for name in ROWS}
-    best = [row["best_cam"] for row in rows if row["name"] == "CAM"]
-    return {"CAM": found.pop("CAM"), "CAM, best threshold (chosen with masks)": best, **found}
+    """The mIoU of every seed, by row; that of the CAM stands beside every refinement."""
+    cam = {row["seed"]: (row["cam"], row["best_cam"]) for row in rows}
+    refined = {name: [row["miou"] for row in rows if row["name"] == name] for name in ROWS}
+    return {CAM: [plain for plain, _ in cam.values()], TUNED: [best for _, best in cam.values()], **refined}
 
 
 def gain(rows: list[Row], name: str) -> str:
     """Mean mIoU minus that of the CAM, signed; empty for the CAM."""
     found = scores(rows)
-    return "" if name == "CAM" else f"{statistics.mean(found[name]) - statistics.mean(found['CAM']):+.1f}"
+    return "" if name == CAM else f"{statistics.mean(found[name]) - statistics.mean(found[CAM]):+.1f}"
 
 
 def mean_time(rows: list[Row], name: str, key: str) -> str:
@@ -159,7 +163,7 @@ def verdict(rows: list[Row]) -> str:
     """Which refinement is best and by how much, and which do not beat the CAM in every seed."""
     found = scores(rows)
     cam, tuned, *_ = found.values()
-    refined = {name: found[name] for name in ROWS if name != "CAM"}
+    refined = {name: found[name] for name in ROWS}
     best = max(refined, key=lambda name: statistics.mean(refined[name]))
     over, above = (statistics.mean(refined[best]) - statistics.mean(base) for base in (cam, tuned))
     worse = [
@@ -183,7 +187,8 @@ def conditions(rows: list[Row], given: argparse.Namespace) -> str:
     return (
         f"`{kind}:{Path(place).name}`, {first['images']} photos of {given.split}, "
         f"overlays {overlays}, seeds {seeds}; {machine['name']}, {machine['threads']} threads, "
-        f"torch {torch}, weakseg {first['weakseg']}, {first['finished']}. Times are those of the whole stages. "
+        f"torch {torch}, weakseg {first['weakseg']}, {first['finished']}. Times: processor time of the "
+        "whole stages, over all threads. "
         f"Chosen with masks: {first['chosen']}."
     )
 

@@ -12,7 +12,7 @@ def run(tmp_path):
     run = Run(tmp_path / "run")
     run.begin("refine", "first")
     (run.stage_folder("refine") / "mask.png").write_bytes(b"mask")
-    run.finish("refine", 1.234, {"images": 1})
+    run.finish("refine", 1.234, 0.567, {"images": 1})
     return run
 
 
@@ -21,7 +21,8 @@ def test_a_stage_is_done_for_its_key_only(run):
     assert not run.is_done("refine", "second")
     assert not run.is_done("segment", "first")
     record = run.record("refine")
-    assert (record["seconds"], record["sessions"], record["summary"]) == (1.23, 1, {"images": 1})
+    assert (record["seconds"], record["cpu_seconds"], record["sessions"]) == (1.23, 0.57, 1)
+    assert record["summary"] == {"images": 1}
 
 
 def test_beginning_again_keeps_what_has_the_same_key(run):

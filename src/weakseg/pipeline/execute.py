@@ -114,7 +114,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             "finished": now() if finished else None,
             "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             "stages": {
-                name: {key: record.get(key) for key in ("key", "done", "seconds", "sessions", "summary")}
+                name: {key: record.get(key) for key in ("key", "done", "seconds", "cpu_seconds", "sessions", "summary")}
                 for name, record in records.items()
             },
             "metrics": read_json(run.folder / "metrics.json") if finished and "evaluate" in recipe.stages else None,

@@ -66,7 +66,7 @@ class Run:
         return self.folder / stage
 
     def record(self, stage: str) -> dict[str, Any]:
-        """What is known of a stage: key, done, seconds, sessions, summary. Empty if it never began."""
+        """What is known of a stage: key, done, seconds, cpu_seconds, sessions, summary. Empty if it never began."""
         return read_json(self.stage_folder(stage) / RECORD) or {}
 
     def is_done(self, stage: str, key: str) -> bool:
@@ -86,9 +86,17 @@ class Run:
         record |= {"done": False, "sessions": record["sessions"] + 1}
         write_json(self.stage_folder(stage) / RECORD, record)
 
-    def finish(self, stage: str, seconds: float, summary: dict[str, Any]) -> None:
-        """Mark a stage as done and drop its training state."""
-        record = self.record(stage) | {"done": True, "seconds": round(seconds, 2), "ended": now(), "summary": summary}
+    def finish(self, stage: str, seconds: float, cpu_seconds: float, summary: dict[str, Any]) -> None:
+        """Mark a stage as done and drop its training state.
+
+        Args:
+            stage: its name.
+            seconds: that it took.
+            cpu_seconds: processor time of this process, over all threads; the fairer figure on a busy machine.
+            summary: what it tells.
+        """
+        taken = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2)}
+        record = self.record(stage) | {"done": True, **taken, "ended": now(), "summary": summary}
         write_json(self.stage_folder(stage) / RECORD, record)
         (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
 

@@ -121,8 +121,8 @@ def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str
             say(f"{stage.name}: done before, unchanged", "dim")
             continue
         context.run.begin(stage.name, key)
-        start = time.monotonic()
+        start, cpu_start = time.monotonic(), time.process_time()
         summary = stage.work(context)
         seconds = time.monotonic() - start
-        context.run.finish(stage.name, seconds, summary)
+        context.run.finish(stage.name, seconds, time.process_time() - cpu_start, summary)
         say(f"{stage.name}: {seconds:.0f} s", "green")
