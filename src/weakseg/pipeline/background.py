@@ -54,10 +54,9 @@ def own_background(maps: ClassMaps) -> ClassMaps:
 
 def check_backgrounds(recipe: Recipe) -> None:
     """Raise WeaksegError if a rule is own and the recipe's CAM method makes no background channel."""
-    method = CAM_METHODS[recipe.classify.method]
+    having = [name for name, method in CAM_METHODS.items() if method.background]
     for key, section in _sections(recipe):
-        if section.rule == "own" and not getattr(method, "background", False):
-            having = [name for name, other in CAM_METHODS.items() if getattr(other, "background", False)]
+        if section.rule == "own" and recipe.classify.method not in having:
             methods = f", or classify.method to one of {', '.join(having)}" if having else ""
             raise WeaksegError(
                 f"{key}.rule is own, but the CAM method {recipe.classify.method} makes no background channel: "
