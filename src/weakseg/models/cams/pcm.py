@@ -1,0 +1,201 @@
+"""Maps that a context module has revised: the networks of SEAM (PCM) and CPN (PRCM) on any backbone.
+
+PCM, the pixel correlation module, is of Wang et al., Self-supervised Equivariant Attention Mechanism for Weakly
+Supervised Semantic Segmentation, CVPR 2020. PRCM, the pixel-region correlation module, is of Zhang et al.,
+Complementary Patch for Weakly Supervised Semantic Segmentation, ICCV 2021: PCM plus attention to whole regions.
+
+The level names conv4, conv5 and conv6 of the papers' WideResNet-38 are the last three levels of any backbone here.
+Where these differ in size (a ResNet without dilation) the finer ones are resized to the coarsest; WR38's do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from weakseg.errors import WeaksegError, one_of
+from weakseg.models.backbones import Backbone
+from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.consistency import View, lowest_activation, resized, resized_mean
+from weakseg.models.cams.correlation import pixel_correlation, region_attention, region_contexts, strongest_evidence
+from weakseg.ops.maps import min_max_normalise, strided_size
+
+Context = Literal["none", "pcm", "prcm", "prcm_paper"]
+"""How maps are revised: not at all, over similar pixels (PCM), or also over similar regions (PRCM).
+
+The released code of PRCM reads its keys, which lie in memory as channels x regions, as regions x channels. So a region
+is compared by numbers of several regions. "prcm" does the same, "prcm_paper" gives each region its own key.
+"""
+
+
+class ContextModule(nn.Module):
+    """PCM, and with ``regions`` PRCM.
+
+    Neither the maps nor the levels get a gradient from the revised maps: only the module's own convolutions do.
+
+    Args:
+        channels: of the two levels before the coarsest.
+        regions: add the attention to regions. Its sum over all pixels is 1, so it adds about 1 / hw at each.
+        mixed_keys: of the regions, as the released code has them; see `Context`.
+        widths: channels of the two levels after their convolution.
+        embedding: channels in which pixels are compared.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        *,
+        regions: bool = False,
+        mixed_keys: bool = True,
+        widths: tuple[int, int] = (64, 128),
+        embedding: int = 192,
+    ) -> None:
+        super().__init__()
+        layers = [nn.Conv2d(count, width, 1, bias=False) for count, width in zip(channels, widths, strict=True)]
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight)
+        self.reduce = nn.ModuleList(layers)
+        self.pixels = _comparison(sum(widths) + 3, embedding)
+        self.regions = _comparison(sum(widths) + 3, embedding) if regions else None
+        self.mixed_keys = mixed_keys
+
+    def forward(self, maps: Tensor, levels: Sequence[Tensor], images: Tensor) -> Tensor:
+        """Revise maps.
+
+        Args:
+            maps: raw, background first, (N, C + 1, h, w).
+            levels: the two levels before the coarsest, (N, channels[i], h_i, w_i).
+            images: normalised, (N, 3, H, W).
+
+        Returns:
+            Not negative, (N, C + 1, h, w).
+        """
+        evidence, features = strongest_evidence(maps), self.features(levels, images, maps.shape[2:])
+        pixels = self.pixels(features)
+        revised = pixel_correlation(evidence, pixels)
+        if self.regions is None:
+            return revised
+        contexts = region_contexts(evidence, features)
+        keys = F.relu(self.regions(contexts[..., None]))[..., 0]
+        count, width, regions = keys.shape
+        keys = keys.reshape(count, regions, width) if self.mixed_keys else keys.transpose(1, 2)
+        return revised + region_attention(keys, F.relu(pixels)) * evidence
+
+    def features(self, levels: Sequence[Tensor], images: Tensor, size: Sequence[int]) -> Tensor:
+        """Image and reduced levels at one size: (N, 3 + sum(widths), h, w)."""
+        parts = [resized(images, size)]
+        for level, reduce in zip(levels, self.reduce, strict=True):
+            parts.append(F.relu(reduce(resized(level.detach(), size))))
+        return torch.cat(parts, dim=1)
+
+
+def _comparison(channels: int, embedding: int) -> nn.Conv2d:
+    layer = nn.Conv2d(channels, embedding, 1, bias=False)
+    nn.init.xavier_uniform_(layer.weight, gain=4)
+    return layer
+
+
+class ContextCam(CamMethod):
+    """A linear classifier of the classes and the background whose maps a context module revises.
+
+    Args:
+        backbone: its last three levels are used, only the last without a context.
+        n_classes: C; the classifier has C + 1 outputs, the first for the background, which no tag trains.
+        context: see `Context`; with "none" the maps stay as the classifier gives them, and no loss has a term on
+            revised ones.
+        hard_share: the largest differences that a loss between maps and revised maps counts, as a share of all; 1
+            counts all of them (no mining of hard examples).
+        minimum: use the term that the papers do not name, see `lowest_activation`.
+        loss_stride: maps are compared at one pixel per so many of the image. 1, as released, enlarges all maps to
+            the images' size; 8 leaves them about as they are and costs a small part of it.
+        dropout: see `CamMethod`; 0.5 in SEAM and CPN.
+        frozen_levels: see `CamMethod`.
+        warm_up: see `CamMethod`; until then the network is a plain classifier of whole images.
+
+    Raises:
+        WeaksegError: no such context, or a backbone of fewer than three levels with one.
+        ValueError: a share or stride out of range.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        n_classes: int,
+        *,
+        context: Context,
+        hard_share: float,
+        minimum: bool,
+        loss_stride: int,
+        dropout: float,
+        frozen_levels: int,
+        warm_up: float,
+    ) -> None:
+        super().__init__(backbone, n_classes + 1, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        if context not in get_args(Context):
+            raise one_of("context", context, get_args(Context))
+        if loss_stride < 1:
+            raise ValueError(f"loss_stride is at least 1, not {loss_stride}")
+        if not 0 < hard_share <= 1:
+            raise ValueError(f"hard_share is above 0 and at most 1, not {hard_share}")
+        if context != "none" and len(backbone.channels) < 3:
+            raise WeaksegError(
+                f"context {context!r} needs a backbone of three levels, this one has {len(backbone.channels)}; "
+                "take another (resnet50) or context=none"
+            )
+        self.loss_stride, self.hard_share, self.minimum = loss_stride, hard_share, minimum
+        self.context = None
+        if context != "none":
+            regions, mixed = context.startswith("prcm"), context == "prcm"
+            self.context = ContextModule(backbone.channels[-3:-1], regions=regions, mixed_keys=mixed)
+
+    def view(self, images: Tensor) -> View:
+        """Raw and revised maps of normalised images (N, 3, H, W), to be compared at ``loss_stride``."""
+        levels = self.backbone(images)
+        maps: Tensor = self.classifier(self.dropout(levels[-1]))
+        revised = None if self.context is None else self.context(maps, levels[-3:-1], images)
+        return View(maps, revised, self._loss_size(images))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) -> one logit per tag (N, C): the mean of the map at the losses' size."""
+        maps = self.classifier(self.dropout(self.backbone(images)[-1]))
+        return resized_mean(maps[:, 1:], self._loss_size(images))
+
+    def plain_losses(self, images: Tensor, tags: Tensor) -> dict[str, Tensor]:
+        """The classification of whole images alone, for the warm-up."""
+        return {"classification": F.multilabel_soft_margin_loss(self.logits(images), tags)}
+
+    def common_terms(self, views: Sequence[View], picked: Sequence[Tensor], tags: Tensor) -> dict[str, Tensor]:
+        """The terms that each view has by itself, averaged: "classification" and "minimum".
+
+        Args:
+            views: of the same N photos.
+            picked: revised maps of the tagged classes (`TaggedChannels.picked`), one per view; none without a context.
+            tags: (N, C).
+        """
+        means = [resized_mean(view.maps[:, 1:], view.size) for view in views]
+        terms = {"classification": torch.stack([F.multilabel_soft_margin_loss(mean, tags) for mean in means]).mean()}
+        if self.minimum and picked:
+            terms["minimum"] = torch.stack([lowest_activation(maps) for maps in picked]).mean()
+        return terms
+
+    def scale_maps(self, views: Tensor, tags: Tensor) -> Tensor:
+        """Revised evidence, not negative without being cut, that of the mirrored view flipped back and added.
+
+        Enlarged to the view, corners on corners, as released; without a context the raw maps. See
+        `CamMethod.scale_maps`.
+        """
+        maps, revised, _ = self.view(views)
+        found = (maps if revised is None else revised)[:, 1:]
+        merged = found[0] + found[1].flip(-1) if len(found) == 2 else found[0]
+        return resized(merged[None], views.shape[2:])[0]
+
+    def merge(self, maps: Tensor) -> Tensor:
+        """Evidence summed over scales (K, H, W) -> maps in [0, 1): cut at 0, then from minimum to maximum."""
+        return min_max_normalise(maps)
+
+    def _loss_size(self, images: Tensor) -> tuple[int, int]:
+        return strided_size((images.shape[2], images.shape[3]), self.loss_stride)
