@@ -17,7 +17,7 @@ from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import CAM_METHODS, build_cam
 from weakseg.models.cams.multiscale import multi_scale_maps
 
-VARIANTS = [(name, {}) for name in CAM_METHODS]
+VARIANTS = [(name, {}) for name in CAM_METHODS] + [("vwe", {"codebook": "memory"})]
 """Methods with options; the options of the papers' ablations are checked with their studies."""
 
 

@@ -11,8 +11,9 @@ from weakseg.models.cams.ae_sipe import AeSipe
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.cams.plain import PlainCam
 from weakseg.models.cams.sipe import Sipe
+from weakseg.models.cams.vwe import VWE
 
-CAM_METHODS: dict[str, type[CamMethod]] = {"cam": PlainCam, "sipe": Sipe, "ae-sipe": AeSipe}
+CAM_METHODS: dict[str, type[CamMethod]] = {"cam": PlainCam, "vwe": VWE, "sipe": Sipe, "ae-sipe": AeSipe}
 
 
 def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -> CamMethod:
@@ -33,4 +34,4 @@ def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -
     return build(backbone, n_classes, **options)
 
 
-__all__ = ["CAM_METHODS", "AeSipe", "CamMethod", "PlainCam", "Sipe", "build_cam"]
+__all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "PlainCam", "Sipe", "build_cam"]
