@@ -58,6 +58,35 @@ def run(
 
 
 @app.command()
+def ablate(
+    study: Annotated[str, typer.Argument(metavar="RECIPE|STUDY", help="Name of a recipe or study, or a YAML file.")],
+    data: DataOption,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ..., for every run")] = None,
+    vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run; the scoring is always done.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Put the table between <!-- table:NAME --> and <!-- end -->.")
+    ] = None,
+) -> None:
+    """Run a recipe with every combination of settings and every seed, or a study by its name, and write a table.
+
+    The same command goes on after an interruption, and costs nothing where all is done.
+    """
+    from weakseg.pipeline.ablation.ablate import ablate as run_all
+    from weakseg.pipeline.ablation.ablate import show
+    from weakseg.pipeline.ablation.find import find_study
+    from weakseg.pipeline.ablation.plan import Request
+
+    found = find_study(study, vary or [])
+    folder = out or Path("runs") / found.name
+    summary = run_all(Request(found, data, folder, seeds, overlays or [], overrides or [], until, into))
+    show(summary, folder)
+
+
+@app.command()
 def demo(
     out: OutOption = Path("runs/demo"),
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
@@ -85,11 +114,15 @@ def data(
 
 @app.command()
 def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe or overlay.")] = None) -> None:
-    """List the recipes and overlays, or print one."""
+    """List the recipes, overlays and studies, or print one."""
+    from weakseg.pipeline.ablation.find import list_studies, print_study, study_files
     from weakseg.pipeline.listing import list_recipes, print_recipe
 
     if name is None:
         list_recipes()
+        list_studies()
+    elif name in study_files():
+        print_study(name)
     else:
         print_recipe(name)
 
@@ -119,6 +152,21 @@ def predict(
     for line in problems:
         print(f"left out: {line}", file=sys.stderr)
     print(f"{written} masks in {out / 'masks'}, overlays in {out / 'overlays'}" + _and_left_out(len(problems)))
+
+
+@app.command()
+def words(
+    run: Annotated[Path, typer.Argument(help="Directory of a run of VWE or VWL.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Directory to write to; by default RUN/words.")] = None,
+    per_class: Annotated[int, typer.Option(help="Words to draw of each class, those of the most pixels.")] = 8,
+    patches: Annotated[int, typer.Option(help="Patches to show of each word.")] = 8,
+    photos: Annotated[int, typer.Option(help="Training photos to look at, spread over the list.")] = 500,
+    agreement: Annotated[float, typer.Option(help="Words whose patches agree less than this are marked.")] = 0.75,
+) -> None:
+    """Draw the visual words of a run: the patches nearest to each, by class, with a mark where they do not agree."""
+    from weakseg.pipeline.words import draw_words
+
+    draw_words(run, out, words=per_class, patches=patches, photos=photos, agreement=agreement)
 
 
 def _print_run(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""Ablations: many runs of a recipe, and one table of them."""

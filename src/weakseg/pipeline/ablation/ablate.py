@@ -1,0 +1,147 @@
+"""Ablations: every row of a study with every seed, each in its own run directory, and one table of them all."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from weakseg.data.source import Source, open_source
+from weakseg.engine.progress import say
+from weakseg.errors import WeaksegError
+from weakseg.files import read_json, replacing, write_json
+from weakseg.pipeline.ablation.apart import execute_apart
+from weakseg.pipeline.ablation.columns import COLUMNS, Measured
+from weakseg.pipeline.ablation.plan import Planned, Request, check_plan, make_plan
+from weakseg.pipeline.ablation.plot import draw
+from weakseg.pipeline.ablation.reuse import expected_keys, is_finished, runs_in, take_inputs, take_stages
+from weakseg.pipeline.ablation.summary import Result, Summary
+from weakseg.pipeline.ablation.table import comma_separated, markdown, put_between, records, terminal
+from weakseg.pipeline.run import Run
+
+IDENTITY = "ablation.json"
+WIDTH = 160
+"""Characters of the table where it is not printed to a terminal."""
+
+
+def ablate(request: Request) -> Summary:
+    """Run what is not done yet, and write the table after every run.
+
+    Writes ``table.md``, ``table.csv``, ``runs.json`` and, where single numbers are varied, ``plot.png`` into
+    ``request.out``. A run that fails is told in the table and stops no other one.
+
+    Raises:
+        WeaksegError: before anything is run, for a request that cannot be run as a whole.
+    """
+    plan = make_plan(request)
+    source = open_source(request.data)
+    check_plan(plan[: len(plan) // request.seeds], source)  # of one seed
+    if request.into is not None:
+        put_between(request.into, request.out.name, None)
+    _claim(request)
+    results: list[Result] = []
+    with Run(request.out).locked():
+        write_json(request.out / IDENTITY, request.identity())
+        for number, planned in enumerate(plan, 1):
+            say(f"{number}/{len(plan)} {planned.title}", "bold")
+            results.append(_run(planned, request, source))
+            summary = Summary(request.study, results, request.identity())
+            _write(summary, request)
+            say(summary.line_of(results[-1]), "red" if results[-1].error else "green")
+    return summary
+
+
+def show(summary: Summary, out: Path) -> None:
+    """Print the table and where everything is. Raises WeaksegError if a run has failed."""
+    console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+    console.print(terminal(summary))
+    for note in summary.notes():
+        console.print(note, style="red" if note.startswith("Failed") else "dim", highlight=False, soft_wrap=True)
+    files = ", ".join(str(path) for path in _files(out).values() if path.exists())
+    console.print(f"tables: {files}\nruns: {out}", soft_wrap=True, highlight=False)
+    failed = len(summary.failed())
+    if failed:
+        raise WeaksegError(
+            f"{failed} of {len(summary.results)} runs failed, as said above; the same command tries them again"
+        )
+
+
+def _claim(request: Request) -> None:
+    """Refuse a directory of something else."""
+    out = request.out
+    if out.is_file():
+        raise WeaksegError(f"{out}: is a file; --out must name a directory")
+    earlier = read_json(out / IDENTITY)
+    if earlier is None and out.is_dir() and any(path.name != ".lock" for path in out.iterdir()):
+        raise WeaksegError(f"{out}: holds files that are no ablation; choose an empty or new directory for --out")
+    for name, value in request.identity().items():
+        if earlier is not None and earlier.get(name) != value:
+            raise WeaksegError(
+                f"{out}: holds another ablation ({name}: {_shown(earlier.get(name))}, not {_shown(value)}); "
+                "choose another --out"
+            )
+
+
+def _shown(value: object) -> str:
+    return " ".join(value) or "none" if isinstance(value, list) else str(value)
+
+
+def _run(planned: Planned, request: Request, source: Source) -> Result:
+    recipe, run = planned.recipe, planned.run
+    try:
+        siblings = [other for other in runs_in(request.out) if other.folder != run.folder]
+        take_inputs(run, siblings)
+        keys = expected_keys(recipe, source, run)
+        if is_finished(run, keys):
+            say("done before, unchanged", "dim")
+            error = ""
+        else:
+            take_stages(run, keys, siblings)
+            error = execute_apart(recipe, request.data, run.folder)
+        if not error:
+            return _measured(planned)
+    except (WeaksegError, OSError) as problem:
+        error = str(problem)
+    return Result(planned.row, recipe.seed, str(run.folder), error)
+
+
+def _measured(planned: Planned) -> Result:
+    measured = Measured.of(planned.run)
+    manifest, machine = measured.manifest, measured.manifest["machine"]
+    return Result(
+        planned.row,
+        planned.recipe.seed,
+        str(planned.run.folder),
+        figures={name: column.read(measured) for name, column in COLUMNS.items()},
+        about={
+            "machine": machine["name"],
+            "threads": machine["threads"],
+            "weakseg": manifest["weakseg"],
+            "date": manifest["finished"][:10],
+            "list": planned.recipe.data.train,
+            "images": manifest["lists"]["train"]["images"],
+            "chosen_with_masks": manifest["masks_used"]["for_choosing"],
+        },
+    )
+
+
+def _files(out: Path) -> dict[str, Path]:
+    return {name: out / name for name in ("table.md", "table.csv", "runs.json", "plot.png")}
+
+
+def _write(summary: Summary, request: Request) -> None:
+    files = _files(request.out)
+    table = markdown(summary)
+    for name, text in (("table.md", table), ("table.csv", comma_separated(summary))):
+        with replacing(files[name]) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_json(files["runs.json"], records(summary))
+    picture = draw(summary)
+    if picture is None:
+        files["plot.png"].unlink(missing_ok=True)
+    else:
+        with replacing(files["plot.png"]) as temporary:
+            temporary.write_bytes(picture)
+    if request.into is not None:
+        put_between(request.into, request.out.name, table)
