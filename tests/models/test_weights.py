@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import segmentation_models_pytorch as smp
 import timm
 import torch
+import torchvision
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from skimage import data
@@ -16,6 +19,7 @@ from torch.nn import functional as F
 
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
+from weakseg.models.pyramids import build_pyramid, sketch_pyramid
 from weakseg.models.weights import PACKAGED, load_packaged, load_state, load_weights, read_state
 
 
@@ -145,6 +149,62 @@ def test_weights_of_a_transformer_load() -> None:
         assert torch.equal(backbone(image)[-1], expected)
 
 
+def test_weights_of_torchvision_load(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    whole = torchvision.models.resnet18().eval()
+    path = tmp_path / "resnet18-f37072fd.pth"
+    torch.save(whole.state_dict(), path)
+    backbone = build_backbone("resnet18", output_stride=32, weights=str(path)).eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        pooled = backbone(image)[-1].mean((2, 3))
+        torch.testing.assert_close(whole.fc(pooled), whole(image))
+
+
+@pytest.fixture(scope="module")
+def released(golden_folder: Path) -> Callable[[str], dict[str, Tensor]]:
+    """Names and shapes of an authors' checkpoint, without memory."""
+    names = json.loads((golden_folder / "state_dict_keys.json").read_text())
+
+    def read(network: str) -> dict[str, Tensor]:
+        return {key: torch.empty(shape, device="meta") for key, shape in names[network]}
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "name", "left_out"),
+    [
+        ("psa_resnet38_cls", "wr38", "fc8"),
+        ("psa_resnet38_aff", "wr38", "f8_3, f8_4, f8_5, f9"),
+        ("seam_resnet38", "wr38", "f8_3, f8_4, f9, fc8"),
+        ("cpn_resnet38", "wr38", "f10, f8_3, f8_4, f9, fc8"),
+        ("psa_vgg16_cls", "vgg16_20m", "fc8"),
+        ("psa_vgg16_aff", "vgg16_20m_d4", "f8_3, f8_4, f8_5, f9, gn8_3, gn8_4, gn8_5"),
+        ("deeplabv1_resnet38_ywseg", "wr38", "bn_fov, bn_fov2, cls_conv, conv_fov, conv_fov2"),
+        ("irn_resnet50_cam", "resnet50", "backbone, classifier, newly_added, stage1, stage2, stage3, stage4"),
+        ("vwe_resnet50", "resnet50", "VWE, backbone, classifier, fc_a, fc_b, newly_added, stage1, .*"),
+    ],
+)
+def test_released_checkpoints_load_into_backbones(
+    checkpoint: str,
+    name: str,
+    left_out: str,
+    released: Callable[[str], dict[str, Tensor]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    state = {f"module.{key}": value for key, value in released(checkpoint).items()}
+    with torch.device("meta"):
+        features = build_pyramid(name, sketch_pyramid(name).stride)
+    with caplog.at_level("INFO", "weakseg"):
+        load_state(features, state, "given.pth")
+    assert re.fullmatch(
+        rf"given.pth: {len(features.state_dict())} tensors loaded; left out: {left_out}", caplog.messages[0]
+    )
+    with pytest.raises(WeaksegError, match=r"given: none of the network's \d+ tensors is in it; give"):
+        load_state(features, {"fc.weight": torch.empty(2, 2)}, "given")
+
+
 def test_weights_of_another_network_name_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     save_file(timm.create_model("test_resnet").state_dict(), path)
@@ -157,7 +217,9 @@ def test_one_tensor_of_another_shape_is_told() -> None:
     network = timm.create_model("test_resnet", features_only=True)
     state = dict(timm.create_model("test_resnet").state_dict())
     state["layer3.0.conv1.weight"] = torch.zeros(1)
-    with pytest.raises(WeaksegError, match=r"given: 1 of .* 'layer3.0.conv1.weight' has another shape"):
+    with pytest.raises(
+        WeaksegError, match=r"given: 1 of .* 'layer3.0.conv1.weight' has shape \(1,\), not \(.*\); give"
+    ):
         load_state(network, state, "given")
     del state["layer3.0.conv1.weight"]
     with pytest.raises(WeaksegError, match=r"given: 1 of .* 'layer3.0.conv1.weight' is missing"):

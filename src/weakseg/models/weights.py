@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from weakseg.errors import WeaksegError
 
+logger = logging.getLogger("weakseg")
+
 PACKAGED = "tf_efficientnet_lite0"
 _SOURCES = "packaged, hub, none, or a .safetensors, .pth or .pt file"
 # Under which keys training scripts put the state_dict of the network.
@@ -23,11 +26,11 @@ _NESTED = ("state_dict", "model", "model_state_dict", "net")
 
 
 def load_weights(network: nn.Module, name: str, weights: str) -> None:
-    """Load weights into a timm network, in place.
+    """Load weights into a backbone's network, in place.
 
     Args:
-        network: a timm network, whole or made with ``features_only``.
-        name: its timm name.
+        network: a timm network, whole or made with ``features_only``, or one of `weakseg.models.pyramids.OWN`.
+        name: its name.
         weights: "packaged" (ImageNet weights of tf_efficientnet_lite0, offline), "hub" (timm's own, downloaded once),
             "none" (keeps the random initialisation: seed torch before building), or a file.
 
@@ -95,34 +98,56 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def load_state(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load named tensors into a timm network, in place; all of its tensors must be among them.
+    """Load named tensors into a backbone's network, in place; all of its tensors must be among them.
 
     Names may have a prefix ("module.", "backbone.features.") and write "stages.0" or, as ``features_only`` does,
-    "stages_0". Tensors that the network has not (a classifier) are left out.
+    "stages_0". Tensors that the network has not (a classifier) are left out, and the log says which.
 
     Args:
-        network: a timm network.
+        network: a timm network, or one with the names of its checkpoints.
         state: tensors by name.
         source: what to call them in an error.
 
     Raises:
         WeaksegError: a tensor of the network is missing or has another shape.
     """
-    own = network.state_dict()
-    names = {key: _flat(key.removeprefix("model.").removeprefix("body.")) for key in own}
-    given = {_flat(key): value for key, value in state.items()}
+    names = {key: _flat(key.removeprefix("model.").removeprefix("body.")) for key in network.state_dict()}
+    given = {_flat(key): key for key in state}
     prefix = _prefix(given, list(names.values()))
     found = {key: given[prefix + name] for key, name in names.items() if prefix + name in given}
+    put_state(network, {key: state[name] for key, name in found.items()}, source, state.keys() - found.values())
+
+
+def put_state(network: nn.Module, found: Mapping[str, Tensor], source: str, left_out: Collection[str]) -> None:
+    """Load tensors by the network's own names, in place.
+
+    Args:
+        network: all of its tensors must be among them, but counters of batch normalisation.
+        found: the tensors.
+        source: where they come from.
+        left_out: names of tensors there that the network has no use for; the log names the parts they belong to.
+
+    Raises:
+        WeaksegError: a tensor of the network is missing or has another shape.
+    """
+    own: dict[str, Tensor] = network.state_dict()
     fitting = {key: value for key, value in found.items() if value.shape == own[key].shape}
+    if not fitting:
+        raise WeaksegError(
+            f"{source}: none of the network's {len(own)} tensors is in it; give weights of the same network"
+        )
     # Checkpoints of old torch versions have no such counters; only cumulative averages need them.
     missing = [key for key in own if key not in fitting and not key.endswith("num_batches_tracked")]
     if missing:
-        fault = "has another shape" if missing[0] in found else "is missing"
+        key = missing[0]
+        fault = f"has shape {tuple(found[key].shape)}, not {tuple(own[key].shape)}" if key in found else "is missing"
         raise WeaksegError(
-            f"{source}: {len(missing)} of the network's {len(own)} tensors do not fit, {missing[0]!r} {fault}; "
-            "give weights of the same timm network"
+            f"{source}: {len(missing)} of the network's {len(own)} tensors do not fit, {key!r} {fault}; "
+            "give weights of the same network"
         )
     network.load_state_dict(fitting, strict=False)
+    parts = ", ".join(sorted({name.removeprefix("module.").partition(".")[0] for name in left_out}))
+    logger.info("%s: %d tensors loaded; left out: %s", source, len(fitting), parts or "none")
 
 
 def _hub_state(name: str) -> dict[str, Tensor]:
@@ -140,7 +165,7 @@ def _flat(key: str) -> str:
     return key.replace(".", "_")
 
 
-def _prefix(given: Mapping[str, Tensor], names: Collection[str]) -> str:
+def _prefix(given: Mapping[str, str], names: Collection[str]) -> str:
     """What stands before the network's names in ``given``: the prefix under which most of them are found."""
     first = next(iter(names))
     prefixes = {key.removesuffix(first) for key in given if key.endswith(first)} | {""}
