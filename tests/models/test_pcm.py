@@ -3,13 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from golden_nets import fill
+from weakseg.engine.optim import param_groups
 from weakseg.errors import WeaksegError
-from weakseg.models.backbones import build_backbone
+from weakseg.models.backbones import Backbone, build_backbone
 from weakseg.models.cams.consistency import resized
 from weakseg.models.cams.cpn import Cpn
 from weakseg.models.cams.pcm import ContextCam, ContextModule
@@ -68,6 +71,31 @@ def test_the_network_and_its_gradients_are_those_of_the_released_code(
     for key, gradient in gradients.items():
         if f"grad_{key}_weight" in data:
             torch.testing.assert_close(gradient, data[f"grad_{key}_weight"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def wr38() -> Backbone:
+    backbone = build_backbone("wr38", output_stride=8, weights="none")
+    fill(backbone, lambda name: name.removeprefix("features."))
+    return backbone
+
+
+@pytest.mark.parametrize(("name", "method"), [("full_seam", Seam), ("full_cpn", Cpn)])
+def test_the_full_network_is_that_of_the_released_code(
+    name: str, method: Callable[..., ContextCam], wr38: Backbone, golden: Golden
+) -> None:
+    data = golden(name)
+    cam = method(wr38, 20, frozen_levels=1).eval()
+    fill(cam.classifier, lambda name: f"fc8.{name}")
+    keys = {"reduce.0": "f8_3", "reduce.1": "f8_4", "pixels": "f9", "regions": "f10"}
+    fill(cam.context, lambda name: f"{keys[name.removesuffix('.weight')]}.weight")
+    with torch.no_grad():
+        view = cam.view(torch.from_numpy(data["x"]))
+    for maps, key in ((view.maps, "cam"), (view.revised, "cam_rv")):
+        np.testing.assert_allclose(resized(maps, view.size), data[key], rtol=1e-4, atol=1e-5)
+    groups = param_groups(cam, cam.new_parameters(), lr=0.01, double_bias=True)
+    counts = [[len(group["params"]), sum(value.numel() for value in group["params"])] for group in groups]
+    assert counts == [pair for pair in data["n_group"].tolist() if pair[0]]
 
 
 def test_revised_maps_train_the_module_alone() -> None:
