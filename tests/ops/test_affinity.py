@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from costs import LargestTensors, processor_seconds
+from weakseg.ops import pair_distance
 from weakseg.ops.affinity import PairLabels, affinity_loss, feature_affinity, pair_labels, pair_mask
 from weakseg.ops.pairs import stencil_to_pairs
 
@@ -77,6 +79,48 @@ def test_loss_teaches_the_labels() -> None:
     affinity = feature_affinity(features.detach(), 3)
     assert affinity[pairs.background | pairs.foreground].mean() > 0.8
     assert affinity[pairs.different].mean() < 0.2
+
+
+def training_step(labels: torch.Tensor, channels: int, radius: int) -> Callable[[], None]:
+    """Loss and gradient of random features (N, channels, h, w) for labels (N, h, w)."""
+    batch, height, width = labels.shape
+    features = torch.randn(batch, channels, height, width, generator=torch.Generator().manual_seed(0)).requires_grad_()
+
+    def step() -> None:
+        loss = affinity_loss(
+            feature_affinity(features, radius, border="crop"), pair_labels(labels, radius, border="crop")
+        )
+        loss.total.backward()
+
+    return step
+
+
+def patchy_labels(side: int) -> torch.Tensor:
+    drawn = torch.randint(0, 3, (2, side // 4, side // 4), generator=torch.Generator().manual_seed(1))
+    return drawn.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)
+
+
+@pytest.mark.parametrize("loops", [True, False])
+def test_training_makes_no_index_tensor_and_no_features_per_pair(loops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is larger than one number per pair; integers are at most those of the labels."""
+    if not loops:  # what runs on a GPU
+        monkeypatch.setattr(pair_distance, "_distances_cpu", pair_distance.distances)
+        monkeypatch.setattr(pair_distance, "_distances_backward_cpu", pair_distance.distances_backward)
+    labels = patchy_labels(24)
+    step = training_step(labels, 64, 10)
+    with LargestTensors() as largest:
+        step()
+    assert largest.bytes <= 4 * 2 * 152 * 24 * 24
+    assert largest.indices <= labels.numel()
+
+
+def test_training_time_grows_no_faster_than_the_pairs() -> None:
+    """With as many channels as the network has."""
+    labels = patchy_labels(32)
+    steps = [training_step(labels, 448, radius) for radius in (5, 10)]
+    near, far = processor_seconds(steps)
+    pairs = [pair_mask((32, 32), radius, "crop").sum().item() for radius in (5, 10)]
+    assert far / near <= 1.5 * pairs[1] / pairs[0]
 
 
 def test_crop_needs_a_large_map() -> None:

@@ -43,6 +43,7 @@ CASES = {
     "dbg_bilat_t5": ("probs", replace(PSA, iterations=5, gaussian_weight=0)),
 }
 METHODS = get_args(Method)
+FLIPS = st.sampled_from([(1,), (2,), (1, 2)])
 
 
 def unary_of(data: dict[str, np.ndarray[Any, Any]], source: str) -> Tensor:
@@ -71,12 +72,15 @@ def test_lattice_as_pydensecrf(golden: Golden, case: str) -> None:
     assert agreement(posterior, torch.from_numpy(data[case])) >= 0.999
 
 
-@pytest.mark.parametrize(("case", "least"), [("psa_t10_probs", 0.995), ("irn_label_q", 0.995), ("cpn_t5", 0.99)])
-def test_exact_agrees_with_pydensecrf(golden: Golden, case: str, least: float) -> None:
+@pytest.mark.slow
+def test_exact_agrees_with_pydensecrf(golden: Golden) -> None:
     data = golden("densecrf")
-    source, params = CASES[case]
-    posterior = dense_crf(data["img"], unary_of(data, source), params, method="exact")
-    assert agreement(posterior, torch.from_numpy(data[case])) >= least
+    found = {}
+    for case, (source, params) in CASES.items():
+        posterior = dense_crf(data["img"], unary_of(data, source), params, method="exact")
+        found[case] = agreement(posterior, torch.from_numpy(data[case]))
+    assert min(found.values()) >= 0.99, found
+    assert np.mean(list(found.values())) >= 0.995, found
 
 
 def test_irn_labels(golden: Golden) -> None:
@@ -152,19 +156,46 @@ def test_posteriors_and_permuted_labels(seed: int, labels: int, height: int, wid
 
 
 @settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 2**31), height=st.integers(1, 12), width=st.integers(1, 12))
-def test_exact_commutes_with_flips(seed: int, height: int, width: int) -> None:
+@given(seed=st.integers(0, 2**31), height=st.integers(1, 12), width=st.integers(1, 12), sides=FLIPS)
+def test_exact_commutes_with_flips(seed: int, height: int, width: int, sides: tuple[int, ...]) -> None:
     image, unary = random_case(seed, 3, height, width)
     posterior = dense_crf(image, unary, PSA, method="exact")
-    flipped = dense_crf(image.flip(1), unary.flip(2), PSA, method="exact")
-    torch.testing.assert_close(flipped.flip(2), posterior, atol=1e-3, rtol=0)
+    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), PSA, method="exact")
+    torch.testing.assert_close(flipped.flip(sides), posterior, atol=1e-3, rtol=0)
 
 
-def test_lattice_labels_commute_with_flips(golden: Golden) -> None:
+@pytest.mark.parametrize("sides", [(1,), (2,), (1, 2)])
+def test_lattice_labels_commute_with_flips(golden: Golden, sides: tuple[int, ...]) -> None:
+    """Only nearly: a lattice lies otherwise under a flipped image."""
     data = golden("densecrf")
-    unary = unary_of(data, "probs")
-    flipped = dense_crf(data["img"][:, ::-1], unary.flip(2), PSA)
-    assert agreement(flipped.flip(2), dense_crf(data["img"], unary, PSA)) >= 0.99
+    unary, image = unary_of(data, "probs"), torch.from_numpy(data["img"])
+    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), PSA)
+    assert agreement(flipped.flip(sides), dense_crf(image, unary, PSA)) >= 0.99
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 255), st.integers(0, 2**31), st.integers(1, 12), st.integers(1, 12))
+def test_smooths_alone_where_all_is_one_colour(grey: int, seed: int, height: int, width: int) -> None:
+    """Without colours to follow a step adds two Gaussian blurs of the posteriors to the evidence."""
+    _, unary = random_case(seed, 3, height, width)
+    image = np.full((height, width, 3), grey, np.uint8)
+    start = np.exp(-unary.double().numpy())
+    start /= start.sum(axis=0)
+    messages = 3 * blurred(start, 3) + 10 * blurred(start, 80)
+    expected = torch.softmax(torch.from_numpy(messages) - unary, 0).float()
+    once = replace(PSA, iterations=1)
+    torch.testing.assert_close(dense_crf(image, unary, once, method="exact"), expected, atol=1e-4, rtol=0)
+    dark = np.zeros_like(image)
+    torch.testing.assert_close(dense_crf(image, unary, PSA), dense_crf(dark, unary, PSA), atol=1e-3, rtol=0)
+
+
+def blurred(maps: np.ndarray[Any, Any], sxy: float) -> np.ndarray[Any, Any]:
+    """D^-½ K D^-½ of maps (K, H, W) with the Gaussian kernel of position, float64."""
+    _, height, width = maps.shape
+    y, x = np.indices((height, width)).reshape(2, -1)
+    kernel = np.exp(-((y[:, None] - y) ** 2 + (x[:, None] - x) ** 2) / (2 * sxy**2))
+    norm = kernel.sum(axis=1) ** -0.5
+    return (maps.reshape(len(maps), -1) @ (norm[:, None] * kernel * norm)).reshape(maps.shape)
 
 
 @settings(max_examples=15, deadline=None)
@@ -248,6 +279,15 @@ def test_refuses_energies_that_are_not_finite(bad: float) -> None:
     unary[1, 2, 3] = bad
     with pytest.raises(ValueError, match="NaN or infinity"):
         dense_crf(image, unary, PSA)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_refuses_scores_that_are_not_finite(bad: float) -> None:
+    """Clipping would hide an infinite score."""
+    scores = torch.full((2, 3, 4), 0.5)
+    scores[1, 2, 3] = bad
+    with pytest.raises(ValueError, match="1 of 24 scores are NaN or infinite"):
+        unary_from_scores(scores)
 
 
 def test_refuses_what_does_not_fit() -> None:

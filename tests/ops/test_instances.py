@@ -100,3 +100,12 @@ def test_small_segments_score_nothing() -> None:
     winner[5, 5] = 1
     found = split_segments(winner, torch.full((10, 20), 0.5), (4,), min_area=0.01)
     assert [(instance.score, int(instance.mask.sum())) for instance in found] == [(0.5, 4), (0.0, 1)]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(("place", "name"), [(0, "scores"), (1, "boundary values"), (2, "displacements")])
+def test_refuses_values_that_are_not_finite(value: float, place: int, name: str) -> None:
+    maps = [tensor.clone() for tensor in two_squares()]
+    maps[place][..., 3, 4] = value
+    with pytest.raises(ValueError, match=f"{name} are NaN or infinite"):
+        find_instances(*maps, (1,), (80, 160))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from costs import LargestTensors
 from weakseg.ops import pamr as module
 from weakseg.ops.pamr import colour_kernel, pamr, weighted_mean
 
@@ -169,20 +170,10 @@ def test_no_classes_and_no_iterations() -> None:
 
 def test_memory_does_not_hold_the_neighbours_of_the_scores() -> None:
     """Of 64 channels, no 48-fold copy is made: the largest tensor of one iteration is the padded scores."""
-    size, largest = (64, 64), 0
-    maps, kernel = torch.rand(1, 64, *size), torch.full((1, 48, *size), 1 / 48)
-
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            nonlocal largest
-            result = function(*args, **(kwargs or {}))
-            for tensor in result if isinstance(result, (list, tuple)) else [result]:
-                largest = max(largest, tensor.untyped_storage().nbytes())
-            return result
-
-    with Watch():
+    maps, kernel = torch.rand(1, 64, 64, 64), torch.full((1, 48, 64, 64), 1 / 48)
+    with LargestTensors() as largest:
         weighted_mean(maps, kernel)
-    assert largest == 4 * 64 * (64 + 48) ** 2
+    assert largest.bytes == 4 * 64 * (64 + 48) ** 2
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from costs import LargestTensors, processor_seconds
 from weakseg.ops import path_loss as module
-from weakseg.ops.affinity import affinity_loss, pair_labels
+from weakseg.ops.affinity import affinity_loss, pair_labels, pair_mask
 from weakseg.ops.pairs import pair_offsets, pair_windows
 from weakseg.ops.path_loss import PathLoss, path_loss
-from weakseg.ops.paths import path_affinity
+from weakseg.ops.paths import path_affinity, search_paths
 
 Golden = Callable[[str], dict[str, np.ndarray[Any, Any]]]
 
@@ -106,6 +107,34 @@ def test_threads_change_nothing() -> None:
     finally:
         torch.set_num_threads(1)
     assert all(torch.equal(first, second) for first, second in zip(alone, together, strict=True))
+
+
+def training_step(maps: tuple[Tensor, Tensor, Tensor], radius: int) -> Callable[[], None]:
+    def step() -> None:
+        torch.stack(path_loss(*maps, radius)).sum().backward()
+
+    return step
+
+
+@pytest.mark.parametrize("way", ["_terms_cpu", "terms"])
+def test_memory_is_that_of_a_few_maps(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """152 offsets of 14 path points on average: on a GPU a path's points lie side by side, for one offset at a time."""
+    monkeypatch.setattr(module, "_terms_cpu", getattr(module, way))
+    maps = case(32, 40, 0)
+    step = training_step(maps, 10)
+    with LargestTensors() as largest:
+        step()
+    one_map, points = 2 * 32 * 40, max(map(len, search_paths(10)))
+    assert largest.bytes <= 4 * one_map * (4 if way == "_terms_cpu" else points)
+    assert largest.indices <= 3 * one_map
+
+
+def test_time_grows_no_faster_than_the_pairs() -> None:
+    boundary, displacement, labels = case(48, 48, 0)
+    maps = boundary, displacement, labels[:, ::4, ::4].repeat_interleave(4, 1).repeat_interleave(4, 2).contiguous()
+    near, far = processor_seconds([training_step(maps, radius) for radius in (5, 10)])
+    pairs = [pair_mask((48, 48), radius, "crop").sum().item() for radius in (5, 10)]
+    assert far / near <= 1.5 * pairs[1] / pairs[0]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

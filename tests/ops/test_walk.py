@@ -49,6 +49,32 @@ def dense_walk(scores: Tensor, stencil: Tensor, radius: int, beta: float, log2_s
     return (scores.double().flatten(1) @ transition).view_as(scores).float()
 
 
+def single_steps(scores: Tensor, stencil: Tensor, radius: int, beta: float, steps: int) -> Tensor:
+    """The walk step by step, in double precision: for maps whose dense matrix is large."""
+    weights = neighbour_weights(stencil[None].double() ** beta, radius)[0]
+    weights = weights / weights.sum(dim=-1, keepdim=True)
+    reach = radius - 1
+    near = [(-dy, -dx) for dy, dx in reversed(pair_offsets(radius))] + [(0, 0), *pair_offsets(radius)]
+    walked = scores.double()
+    height, width = walked.shape[-2:]
+    for _ in range(steps):
+        padded = F.pad(walked, (reach,) * 4)
+        walked = torch.zeros_like(walked)
+        for k, (dy, dx) in enumerate(near):
+            top, left = reach + dy, reach + dx
+            walked.addcmul_(weights[..., k], padded[:, top : top + height, left : left + width])
+    return walked.float()
+
+
+@pytest.mark.parametrize("size", [(47, 63), pytest.param((94, 125), marks=pytest.mark.slow)])
+def test_photos_of_common_size(size: tuple[int, int]) -> None:
+    """Within 5e-5 of 256 single steps where squaring the dense matrix takes seconds to minutes."""
+    scores, features = random_case(*size, 5, 0)
+    stencil = feature_affinity(features, 5)[0]
+    walked = random_walk(scores, stencil, radius=5, beta=8, log2_steps=8)
+    torch.testing.assert_close(walked, single_steps(scores, stencil, 5, 8, 256), rtol=0, atol=5e-5)
+
+
 def test_affinitynet_walk_as_released(golden: Golden) -> None:
     data = tensors(golden, "psa_affinity_20x24")
     stencil = pairs_to_stencil(data["aff"], (20, 24), 5)[0]

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.ops.paths import path_affinity
-from weakseg.ops.walk import random_walk
+from weakseg.ops.walk import random_walk, require_finite
 
 STRIDE = 4
 
@@ -26,7 +26,13 @@ def walk_within(scores: Tensor, boundary: Tensor, *, radius: int = 5, beta: floa
 
     Returns:
         float32 (K, h, w).
+
+    Raises:
+        ValueError: maps of different sizes, NaN or infinite values.
     """
+    if scores.dim() != 3 or boundary.shape != scores.shape[1:]:
+        raise ValueError(f"scores {tuple(scores.shape)} and boundary {tuple(boundary.shape)} are of different maps")
+    require_finite(boundary, "boundary values")
     affinity = path_affinity(boundary[None], radius)[0]
     return random_walk(scores * (1 - boundary), affinity, radius=radius, beta=beta, log2_steps=log2_steps)
 

@@ -31,6 +31,7 @@ from weakseg.ops._permutohedral_loops import Floats
 from weakseg.ops.allpairs import bilateral_messages, gaussian_messages
 from weakseg.ops.meanfield import lattice_mean_field, lattice_messages, mean_field
 from weakseg.ops.permutohedral import Lattice, build_lattice, join, normalize, stack
+from weakseg.ops.walk import require_finite
 from weakseg.ops.workers import Workers
 
 Method = Literal["lattice", "exact"]
@@ -113,7 +114,11 @@ def unary_from_scores(scores: Tensor) -> Tensor:
 
     Args:
         scores: (..., K, H, W) in [0, 1].
+
+    Raises:
+        ValueError: NaN or infinite scores.
     """
+    require_finite(scores, "scores")
     return -scores.float().clamp(1e-5, 1).log()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.ops.boundary_walk import STRIDE, enlarge, walk_within
+from weakseg.ops.walk import require_finite
 
 CENTRE = 2.5
 """Pixels displaced by less than this many map pixels lie at the centre of an object."""
@@ -66,7 +67,12 @@ def find_instances(
         radius: and ``beta``, ``log2_steps``: of the walk, see `weakseg.ops.boundary_walk.walk_within`.
         beta: of the walk.
         log2_steps: of the walk.
+
+    Raises:
+        ValueError: maps of different sizes, NaN or infinite values.
     """
+    require_finite(scores, "scores")
+    require_finite(displacement, "displacements")
     regions = cluster_centroids(find_centroids(displacement), displacement).to(scores.device)
     evidence = scores[:, None] * regions
     present = evidence.flatten(2).amax(dim=2) > 0
