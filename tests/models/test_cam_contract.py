@@ -17,7 +17,12 @@ from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import CAM_METHODS, build_cam
 from weakseg.models.cams.multiscale import multi_scale_maps
 
-VARIANTS = [(name, {}) for name in CAM_METHODS] + [("vwe", {"codebook": "memory"})]
+VARIANTS = [
+    *((name, {}) for name in CAM_METHODS),
+    ("vwe", {"codebook": "memory"}),
+    ("cpn", {"pairs": "grid"}),
+    ("seam", {"context": "prcm"}),
+]
 """Methods with options; the options of the papers' ablations are checked with their studies."""
 
 
@@ -120,7 +125,7 @@ def test_thirty_steps_on_four_scenes_lower_the_loss(variant, backbone, tmp_path)
     fit(
         model,
         examples,
-        Schedule(epochs=30, batch_size=4, lr=0.003, momentum=0.9),
+        Schedule(epochs=30, batch_size=4, lr=0.03, momentum=0.9),
         tmp_path,
         fabric=build_fabric("cpu"),
         seed=0,

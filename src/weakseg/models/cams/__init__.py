@@ -9,11 +9,20 @@ from weakseg.errors import one_of
 from weakseg.models.backbones import Backbone
 from weakseg.models.cams.ae_sipe import AeSipe
 from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.cpn import Cpn
 from weakseg.models.cams.plain import PlainCam
+from weakseg.models.cams.seam import Seam
 from weakseg.models.cams.sipe import Sipe
 from weakseg.models.cams.vwe import VWE
 
-CAM_METHODS: dict[str, type[CamMethod]] = {"cam": PlainCam, "vwe": VWE, "sipe": Sipe, "ae-sipe": AeSipe}
+CAM_METHODS: dict[str, type[CamMethod]] = {
+    "cam": PlainCam,
+    "seam": Seam,
+    "vwe": VWE,
+    "cpn": Cpn,
+    "sipe": Sipe,
+    "ae-sipe": AeSipe,
+}
 
 
 def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -> CamMethod:
@@ -34,4 +43,4 @@ def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -
     return build(backbone, n_classes, **options)
 
 
-__all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "PlainCam", "Sipe", "build_cam"]
+__all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "Cpn", "PlainCam", "Seam", "Sipe", "build_cam"]
