@@ -91,6 +91,19 @@ def test_normalisation_learns_at_the_rate_of_the_backbone() -> None:
     assert all(parameter.requires_grad for parameter in net.head.norms.parameters())
 
 
+@pytest.mark.parametrize(("name", "stride"), [("test_vit", 16), ("test_convnext", 32)])
+def test_backbones_of_whole_cells(name: str, stride: int) -> None:
+    torch.manual_seed(0)
+    net = AffinityNet(build_backbone(name, output_stride=stride, weights="none"), radius=3, frozen_levels=1)
+    labels = torch.zeros(2, 5, 9, dtype=torch.uint8)
+    labels[:, 3:, 2:] = 1
+    terms = net.train().losses(torch.randn(2, 3, 33, 70), labels)
+    torch.stack(list(terms.values())).sum().backward()
+    assert net(torch.randn(2, 3, 33, 70)).shape == (2, 448, 5, 9)
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+    assert {p.grad is not None for p in net.new_parameters()} == {True}
+
+
 def test_levels_by_choice() -> None:
     backbone = build_backbone("resnet10t", weights="none")
     chosen = AffinityNet(backbone, levels=(-1,), stride=4)
