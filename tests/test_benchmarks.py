@@ -74,6 +74,12 @@ def test_both_forms_of_a_kernel_stand_side_by_side(tmp_path: Path, monkeypatch: 
     assert rows[0]["pairs"] == 2 * 34 * 20 * 16
 
 
+@pytest.mark.slow
+def test_dense_crf_of_a_voc_photo_stays_below_a_gigabyte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = kernel(monkeypatch, tmp_path, "crf", "--batch", "1")["rows"]
+    assert all(row["peak MB"] < 1000 for row in rows if row["way"].startswith("lattice"))
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"), [("paths", ["--cases", "24,5,3"]), ("walk", ["--sizes", "5x6", "40x50"])]
 )
