@@ -106,6 +106,18 @@ def test_revised_maps_train_the_module_alone() -> None:
     assert trained == {f"context.{name}.weight" for name in ("reduce.0", "reduce.1", "pixels", "regions")}
 
 
+def test_half_precision_revises_alike() -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
+    cam, images = Cpn(backbone, 3).eval(), torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        full = cam.view(images)
+        with torch.autocast("cpu", dtype=torch.float16):
+            half = cam.view(images)
+    assert half.maps.dtype == half.revised.dtype == torch.float32
+    torch.testing.assert_close(half.revised, full.revised, rtol=0.05, atol=0.01)
+
+
 def test_logits_are_the_mean_of_the_enlarged_map() -> None:
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
     images = torch.randn(2, 3, 64, 80)

@@ -25,10 +25,10 @@ from weakseg.models.cams.correlation import pixel_correlation, region_attention,
 from weakseg.ops.maps import min_max_normalise, strided_size
 
 Context = Literal["none", "pcm", "prcm", "prcm_paper"]
-"""How maps are revised: not at all, over similar pixels (PCM), or also over similar regions (PRCM).
+"""How maps are revised: not at all, over similar pixels (PCM), or over similar pixels and regions (PRCM).
 
-The released code of PRCM reads its keys, which lie in memory as channels x regions, as regions x channels. So a region
-is compared by numbers of several regions. "prcm" does the same, "prcm_paper" gives each region its own key.
+PRCM's released code reads its keys, which lie in memory as channels x regions, as regions x channels, so that each
+region is compared by numbers of several. "prcm" does the same, "prcm_paper" gives every region its own key.
 """
 
 
@@ -155,14 +155,15 @@ class ContextCam(CamMethod):
     def view(self, images: Tensor) -> View:
         """Raw and revised maps of normalised images (N, 3, H, W), to be compared at ``loss_stride``."""
         levels = self.backbone(images)
-        maps: Tensor = self.classifier(self.dropout(levels[-1]))
+        # Full precision: in half, classes tie where one is the strongest, and normalised maps lose their differences.
+        maps: Tensor = self.classifier(self.dropout(levels[-1])).float()
         revised = None if self.context is None else self.context(maps, levels[-3:-1], images)
-        return View(maps, revised, self._loss_size(images))
+        return View(maps, None if revised is None else revised.float(), self._loss_size(images))
 
     def logits(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> one logit per tag (N, C): the mean of the map at the losses' size."""
-        maps = self.classifier(self.dropout(self.backbone(images)[-1]))
-        return resized_mean(maps[:, 1:], self._loss_size(images))
+        maps: Tensor = self.classifier(self.dropout(self.backbone(images)[-1]))
+        return resized_mean(maps[:, 1:].float(), self._loss_size(images))
 
     def plain_losses(self, images: Tensor, tags: Tensor) -> dict[str, Tensor]:
         """The classification of whole images alone, for the warm-up."""
