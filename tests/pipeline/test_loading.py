@@ -36,7 +36,7 @@ def test_a_recipe_of_a_file_goes_by_its_own_name(overlay: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("only: {irnt: {seed: 2}}", r"mine.yaml: only.irnt: unknown recipe 'irnt'; available: affinitynet, .*irnet"),
+        ("only: {irnt: {seed: 2}}", r"mine.yaml: only.irnt: unknown recipe 'irnt'; available: .*irnet"),
         ("only: [irnet]", r"mine.yaml: only holds one tree of keys per recipe"),
         ("only: {irnet: 3}", r"mine.yaml: only holds one tree of keys per recipe"),
         ("only: {irnet: {sed: 2}}", "unknown key sed; available there: name"),
