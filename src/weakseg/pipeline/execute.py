@@ -42,7 +42,7 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
             say(f"data: {text}", "yellow")
         hardware = recipe.hardware
         fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
-        context, unreadable = _prepare(recipe, source, run, fabric)
+        context, unreadable = prepare(recipe, source, run, fabric)
         problems = [*source.problems, *unreadable]
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
@@ -58,7 +58,15 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
     return run
 
 
-def _prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:
+def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:
+    """What the stages of a run share, and one line per unreadable photo, which is left out.
+
+    Args:
+        recipe: the settings.
+        source: the data.
+        run: keeps which photos are readable.
+        fabric: the device; None where no stage is going to run.
+    """
     true = recipe.uses_true_masks
     train, problems = readable(
         source.image_set(recipe.data.train, masks=true),

@@ -15,7 +15,7 @@ from pathlib import Path
 from weakseg.data.source import Source
 from weakseg.engine.progress import say
 from weakseg.files import TEMPORARY, read_json, write_json
-from weakseg.pipeline.execute import _prepare
+from weakseg.pipeline.execute import prepare
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import RECORD, Run
 from weakseg.pipeline.stage import stage_keys
@@ -28,7 +28,7 @@ OWN = ("evaluate",)
 
 def expected_keys(recipe: Recipe, source: Source, run: Run) -> dict[str, str]:
     """The keys that the stages of a run would have now."""
-    context, _ = _prepare(recipe, source, run, fabric=None)
+    context, _ = prepare(recipe, source, run, fabric=None)
     return stage_keys(context, [ALL[name] for name in recipe.stages])
 
 
