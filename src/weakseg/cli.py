@@ -73,7 +73,8 @@ def ablate(
 ) -> None:
     """Run a recipe with every combination of settings and every seed, or a study by its name, and write a table.
 
-    The same command goes on after an interruption, and costs nothing where all is done.
+    As `weakseg ablate affinitynet --with small --data voc:PATH --vary refine.walk.beta=4,8,16`. The same command goes
+    on after an interruption and costs nothing where all is done; stages that runs have in common are done once.
     """
     from weakseg.pipeline.ablation.ablate import ablate as run_all
     from weakseg.pipeline.ablation.ablate import show

@@ -63,7 +63,7 @@ def test_a_cell_is_the_mean_and_the_sample_standard_deviation():
 def test_the_table_has_measured_and_published_columns(summary):
     lines = markdown(summary).splitlines()
     assert lines[:5] == [
-        "| variant | pseudo masks | published | peak MiB |",
+        "| variant | pseudo masks | published | peak RAM MiB |",
         "| --- | ---: | ---: | ---: |",
         "| beta=4 | 51.0 ± 1.4 |  | 700 ± 0 |",
         "| beta=8 (1 of 2 seeds) | 60.0 | 61 | 700 |",

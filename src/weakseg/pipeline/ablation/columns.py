@@ -20,7 +20,7 @@ class Measured:
 
     @classmethod
     def of(cls, run: Run) -> Measured:
-        """Read a run. Raises WeaksegError if it is not finished."""
+        """Read a run. Raises WeaksegError if there is none."""
         recipe = run.read_recipe()
         return cls(recipe, run.read_manifest(), {stage: run.record(stage) for stage in recipe.stages})
 
@@ -63,7 +63,7 @@ def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1) -> 
 
 
 def _peak_memory(run: Measured) -> float:
-    """Peak memory of the process in MiB, or of one whose stages were taken over where that is more."""
+    """Peak memory of the process (not of a GPU) in MiB, or of one whose stages were taken over where that is more."""
     taken = (record.get("peak_memory_mib") or 0 for record in run.records.values())
     return float(max(run.manifest["peak_memory_mib"], *taken))
 
@@ -80,7 +80,7 @@ COLUMNS = {
     "train_seconds": Column("training s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs), 3),
     "localize_seconds": Column("maps s/image", _seconds("localize"), 3),
     "refine_seconds": Column("refining s/image", _seconds("refine"), 3),
-    "memory": Column("peak MiB", _peak_memory, 0),
+    "memory": Column("peak RAM MiB", _peak_memory, 0),
 }
 """By name; see `LEGEND`."""
 
