@@ -68,15 +68,14 @@ def param_groups(
         lr: rate of the pretrained parameters.
         new_lr_factor: 10 in all published systems.
         weight_decay: L2 penalty of every group (but of biases when ``double_bias``).
-        double_bias: AffinityNet's rule: biases of convolutions learn twice as fast, without decay.
+        double_bias: AffinityNet's rule: biases of convolutions and group norms learn twice as fast, without decay.
 
     Returns:
         Non-empty groups with keys params, lr, initial_lr, weight_decay.
     """
     fresh = {id(parameter) for parameter in new}
-    biases = {
-        id(module.bias) for module in model.modules() if isinstance(module, nn.Conv2d) and module.bias is not None
-    }
+    layers = (module for module in model.modules() if isinstance(module, (nn.Conv2d, nn.GroupNorm)))
+    biases = {id(layer.bias) for layer in layers if layer.bias is not None}
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if not parameter.requires_grad:

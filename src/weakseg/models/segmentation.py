@@ -85,7 +85,7 @@ def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.M
             decoder_atrous_rates=[rate * 16 // output_stride for rate in (6, 12, 18)],
             classes=n_labels,
         )
-    except (AssertionError, TypeError, ValueError) as error:
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise WeaksegError(f"deeplabv3plus cannot use the levels of backbone {backbone_name!r} ({error})") from error
     # smp's encoder goes on to arrange the levels; ours brings weights, dilation and batch normalisation.
     network.encoder.model = backbone

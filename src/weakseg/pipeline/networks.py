@@ -66,6 +66,7 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
             backbone,
             levels=levels,
             widths=section.widths,
+            group_norm=section.group_norm,
             stride=section.stride,
             radius=section.radius,
             frozen_levels=section.frozen_levels,

@@ -39,6 +39,7 @@ class AffinityNetSection(Section):
     levels: PositiveInt = 3
     frozen_levels: Annotated[int, Field(ge=0)] = 0
     widths: tuple[PositiveInt, ...] = (64, 128, 256)
+    group_norm: bool = False
     augment: AugmentSection = AugmentSection(pad="black")
     train: TrainSection = TrainSection()
 

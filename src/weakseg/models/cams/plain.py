@@ -15,6 +15,7 @@ class PlainCam(CamMethod):
     Args:
         backbone: only its coarsest level is used.
         n_classes: C.
+        root: take the square root of the evidence of each view, as AffinityNet does with VGG16.
         dropout: see `CamMethod`; AffinityNet 0.5, IRNet 0.
         frozen_levels: see `CamMethod`.
         warm_up: without effect: there is only the classification loss.
@@ -25,11 +26,13 @@ class PlainCam(CamMethod):
         backbone: Backbone,
         n_classes: int,
         *,
+        root: bool = False,
         dropout: float = 0.5,
         frozen_levels: int = 0,
         warm_up: float = 0.0,
     ) -> None:
         super().__init__(backbone, n_classes, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        self.root = root
 
     def logits(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> one logit per tag (N, C)."""
@@ -44,4 +47,5 @@ class PlainCam(CamMethod):
     def scale_maps(self, views: Tensor, tags: Tensor) -> Tensor:
         """Positive evidence, that of the mirrored view flipped back and added; see `CamMethod.scale_maps`."""
         maps: Tensor = F.relu(self.classifier(self.backbone(views)[-1]))
+        maps = maps.sqrt() if self.root else maps
         return maps[0] + maps[1].flip(-1) if len(maps) == 2 else maps[0]
