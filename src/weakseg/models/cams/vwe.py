@@ -157,7 +157,8 @@ def _raised_to(word_maps: Tensor, maps: Tensor) -> Tensor:
     """Word maps, positive part from 0 to the largest value of the classifier's map of the same class and view.
 
     The paper does not say how it makes the two comparable. The word probabilities are nearly uniform, so a word map is
-    a small relief on a plateau: as it is, it would be larger than the classifier's map everywhere or nowhere.
+    a small relief on a plateau: as it is, it would be larger than the classifier's map everywhere or nowhere. Where no
+    pixel's words speak for a class, as with words that have hardly been trained, its word map is zero.
 
     Args:
         word_maps: (N, C, h, w).
