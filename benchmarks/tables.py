@@ -1,6 +1,7 @@
 """Write the README's table of a weakly supervised run beside its upper bound, from the runs' manifests.
 
-python benchmarks/tables.py runs/animals runs/animals-supervised --refined runs/animals-walk --into README.md
+python benchmarks/tables.py runs/animals runs/animals-supervised --refined runs/animals-walk \
+    --beside runs/animals-irnet --into README.md
 """
 
 from __future__ import annotations
@@ -52,7 +53,13 @@ def refined(run: Manifest, time: str = "") -> Row:
     return row(f"pseudo masks: {', '.join(run['settings']['refine']['steps'])}", run["metrics"]["refine"], time)
 
 
-def rows(weak: Manifest, upper: Manifest, others: list[Manifest]) -> list[Row]:
+def beside(run: Manifest) -> list[Row]:
+    """The rows of another system: its pseudo masks, and what was trained on them."""
+    masks, network = refined(run), row("DeepLabV3+ trained on them", run["metrics"]["predict"])
+    return [(f"`{run['recipe']}`: {step}", *rest) for step, *rest in (masks, network)]
+
+
+def rows(weak: Manifest, upper: Manifest, others: list[Manifest], systems: list[Manifest]) -> list[Row]:
     """The rows from maps to the upper bound."""
     maps = weak["metrics"]["localize"]
     best = maps["best"] | {"split": maps["split"]}
@@ -63,19 +70,23 @@ def rows(weak: Manifest, upper: Manifest, others: list[Manifest]) -> list[Row]:
         *(refined(run) for run in others),
         refined(weak, minutes(weak, "relate", "refine")),
         row("DeepLabV3+ trained on them", weak["metrics"]["predict"], minutes(weak, "segment", "predict")),
+        *(line for system in systems for line in beside(system)),
         row(bound, upper["metrics"]["predict"], minutes(upper)),
     ]
 
 
-def written(weak: Manifest, upper: Manifest, others: list[Manifest]) -> str:
+def written(weak: Manifest, upper: Manifest, others: list[Manifest], systems: list[Manifest]) -> str:
     """The table and the line that says where its figures come from."""
-    table = document.table(("step", "split", "mIoU %", "time"), rows(weak, upper, others), texts=2)
+    table = document.table(("step", "split", "mIoU %", "time"), rows(weak, upper, others, systems), texts=2)
     machine, metrics = weak["machine"], weak["metrics"]
-    ratio = miou(metrics["predict"]) / miou(upper["metrics"]["predict"])
+    ratios = [
+        f"{100 * miou(run['metrics']['predict']) / miou(upper['metrics']['predict']):.0f} %" for run in (weak, *systems)
+    ]
     gain = miou(metrics["refine"]) - miou(metrics["localize"]["best"])
     told = (
         f"{metrics['localize']['images']} training, {metrics['predict']['images']} validation photos; refining gains "
-        f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {100 * ratio:.0f} % of full supervision. "
+        f"{gain:.1f} points over the best-threshold CAM, and tags alone reach {' and '.join(ratios)} of full "
+        "supervision. "
         f"{machine['name']}, {machine['threads']} threads, seed {weak['seed']}, {minutes(weak)} in all, "
         f"{weak['peak_memory_mib'] / 1024:.1f} GiB, weakseg {weak['weakseg']}, {weak['finished'][:10]}."
     )
@@ -88,9 +99,11 @@ def main() -> None:
     options.add_argument("weak", type=Path, help="run of affinitynet")
     options.add_argument("upper", type=Path, help="run of supervised")
     options.add_argument("--refined", type=Path, nargs="*", default=[], help="runs with other refine.steps")
+    options.add_argument("--beside", type=Path, nargs="*", default=[], help="runs of other systems")
     options.add_argument("--into", type=Path, help="file with <!-- table:animals --> and <!-- end -->")
     given = options.parse_args()
-    text = written(read(given.weak), read(given.upper), [read(folder) for folder in given.refined])
+    others, systems = ([read(folder) for folder in folders] for folders in (given.refined, given.beside))
+    text = written(read(given.weak), read(given.upper), others, systems)
     if given.into is None:
         print(text)
     else:
