@@ -49,7 +49,7 @@ def fails(tmp_path, photos):
         ("backbone.name=resnet5o", "unknown backbone 'resnet5o'", "resnet50"),
         ("backbone.weights=packaged", "test_resnet", "tf_efficientnet_lite0"),
         ("segment.backbone.weights=/none.pth", "/none.pth: no such weights file", "packaged, hub, none"),
-        ("classify.method=cma", "unknown CAM method 'cma'", "available: cam"),
+        ("classify.method=cma", "unknown CAM method 'cma'; available: ", "sipe"),
         ("classify.options={drop: 0.5}", "classify.options", "drop"),
         ("classify.options={dropout: 7}", "classify.options", "between 0 and 1"),
         ("classify.options={frozen_levels: 99}", "frozen_levels", "0 to 5"),
