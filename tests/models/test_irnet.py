@@ -70,7 +70,7 @@ def test_published_network_as_released(golden: Golden) -> None:
         ("test_convnext", {"output_stride": 32}),
     ],
 )
-@pytest.mark.parametrize("size", [(64, 96), (75, 61)])
+@pytest.mark.parametrize("size", [(64, 96), (75, 61), (40, 600)])
 def test_any_backbone_and_size(name: str, options: dict[str, Any], size: tuple[int, int]) -> None:
     net = small(name, **options).eval()
     with torch.no_grad():
