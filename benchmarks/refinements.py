@@ -17,6 +17,7 @@ from typing import Any
 
 import document
 from weakseg import __version__
+from weakseg.files import put_between
 from weakseg.pipeline.execute import execute
 from weakseg.pipeline.loading import load_recipe, validate
 from weakseg.pipeline.recipe import Recipe
@@ -56,11 +57,11 @@ def main() -> None:
     wanted = [(given.into, given.table, full_table), (given.short, f"{given.table}-short", short_table)]
     places = [(path, name, write) for path, name, write in wanted if path is not None]
     for path, name, _ in places:
-        document.require(path, name)  # before hours of work
+        put_between(path, name, None)  # before hours of work
     rows = [row for seed in given.seeds for row in measure(given, seed)]
     print(full_table(rows, given))
     for path, name, write in places:
-        document.insert(path, name, write(rows, given))
+        put_between(path, name, write(rows, given))
 
 
 def measure(given: argparse.Namespace, seed: int) -> list[Row]:

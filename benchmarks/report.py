@@ -14,6 +14,7 @@ from typing import Any
 
 import common
 import document
+from weakseg.files import put_between
 
 Record = dict[str, Any]
 UNTOLD = ("device", "threads", "repeats", "limit_gb", "exact")
@@ -30,7 +31,7 @@ def main() -> None:
     found = {path.stem: path for path in sorted(given.results.glob("*.json"))}
     for name in names:
         if name in found:
-            document.insert(given.into, name, written(json.loads(found[name].read_text(encoding="utf-8"))))
+            put_between(given.into, name, written(json.loads(found[name].read_text(encoding="utf-8"))))
             print(f"{given.into}: {name}")
     for name in set(found) - set(names):
         print(f"{given.into}: no <!-- table:{name} --> for {found[name]}")

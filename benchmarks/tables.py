@@ -1,7 +1,6 @@
 """Write the README's table of a weakly supervised run beside its upper bound, from the runs' manifests.
 
-python benchmarks/tables.py runs/animals runs/animals-supervised --refined runs/animals-walk \
-    --beside runs/animals-irnet --into README.md
+python benchmarks/tables.py runs/animals runs/animals-supervised --beside runs/animals-irnet --into README.md
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 import document
+from weakseg.files import put_between
 
 Manifest = dict[str, Any]
 
@@ -107,7 +107,7 @@ def main() -> None:
     if given.into is None:
         print(text)
     else:
-        document.insert(given.into, "animals", text)
+        put_between(given.into, "animals", text)
 
 
 if __name__ == "__main__":

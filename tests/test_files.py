@@ -3,7 +3,7 @@ import os
 import pytest
 
 from weakseg.errors import WeaksegError
-from weakseg.files import read_json, remove_temporary, replacing, write_json
+from weakseg.files import put_between, read_json, remove_temporary, replacing, write_json
 
 
 def test_a_file_is_replaced_at_once_and_its_folders_made(tmp_path):
@@ -57,3 +57,18 @@ def test_leftovers_are_removed_at_any_depth(tmp_path):
         (tmp_path / name).touch()
     remove_temporary(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "kept.tmp"]
+
+
+def test_a_table_is_put_between_its_marks(tmp_path):
+    path = tmp_path / "doc.md"
+    path.write_text("a\n<!-- table:x -->\nold\n<!-- end -->\nb\n<!-- table:y -->\nkeep\n<!-- end -->\n")
+    put_between(path, "x", None)
+    put_between(path, "x", "| 1 |\n")
+    put_between(path, "x", "| 2 \\1 |\n")
+    assert path.read_text() == (
+        "a\n<!-- table:x -->\n| 2 \\1 |\n<!-- end -->\nb\n<!-- table:y -->\nkeep\n<!-- end -->\n"
+    )
+    with pytest.raises(WeaksegError, match=r"must hold <!-- table:z --> and <!-- end -->"):
+        put_between(path, "z", None)
+    with pytest.raises(WeaksegError, match="cannot be read"):
+        put_between(tmp_path / "none.md", "x", None)

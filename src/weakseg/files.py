@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,3 +71,23 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeaksegError(f"{path}: not readable as JSON ({error}); delete it to have it made anew") from error
+
+
+def put_between(path: Path, name: str, table: str | None) -> None:
+    """Put a table between its marks in a file; with None only look for the marks.
+
+    Raises:
+        WeaksegError: the file has no such marks, or more than one pair.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeaksegError(f"{path}: cannot be read; --into needs a Markdown file ({error})") from error
+    marks = re.compile(rf"(<!-- table:{re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
+    if len(marks.findall(text)) != 1:
+        raise WeaksegError(f"{path}: must hold <!-- table:{name} --> and <!-- end --> on lines of their own, once")
+    if table is not None:
+        with replacing(path) as temporary:
+            temporary.write_text(
+                marks.sub(lambda found: f"{found[1]}{table.rstrip()}\n{found[2]}", text), encoding="utf-8"
+            )

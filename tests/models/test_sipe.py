@@ -163,7 +163,7 @@ def test_untagged_classes_have_no_map_and_a_single_view_is_enough():
     assert not alone[1:].any()
 
 
-@pytest.mark.parametrize("names", itertools.product(("coarsest", "hierarchical"), repeat=2), ids="-".join)
+@pytest.mark.parametrize("names", list(itertools.product(("coarsest", "hierarchical"), repeat=2)), ids="-".join)
 def test_structure_features_are_named_apart_for_training_and_inference(names, monkeypatch):
     seen = []
 

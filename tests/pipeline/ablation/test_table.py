@@ -6,11 +6,10 @@ import statistics
 import pytest
 from PIL import Image
 
-from weakseg.errors import WeaksegError
 from weakseg.pipeline.ablation.plot import draw, number_axes
 from weakseg.pipeline.ablation.study import Row, Study
 from weakseg.pipeline.ablation.summary import Cell, Result, Summary, short_source
-from weakseg.pipeline.ablation.table import comma_separated, markdown, put_between, records, terminal
+from weakseg.pipeline.ablation.table import comma_separated, markdown, records, terminal
 
 ABOUT = {
     "machine": "a processor",
@@ -134,21 +133,6 @@ def test_the_records_hold_every_run(summary):
 
 def test_the_terminal_shows_the_same_rows(summary):
     assert terminal(summary).row_count == 3
-
-
-def test_a_table_is_put_between_its_marks(tmp_path):
-    path = tmp_path / "doc.md"
-    path.write_text("a\n<!-- table:x -->\nold\n<!-- end -->\nb\n<!-- table:y -->\nkeep\n<!-- end -->\n")
-    put_between(path, "x", None)
-    put_between(path, "x", "| 1 |\n")
-    put_between(path, "x", "| 2 \\1 |\n")
-    assert path.read_text() == (
-        "a\n<!-- table:x -->\n| 2 \\1 |\n<!-- end -->\nb\n<!-- table:y -->\nkeep\n<!-- end -->\n"
-    )
-    with pytest.raises(WeaksegError, match=r"must hold <!-- table:z --> and <!-- end -->"):
-        put_between(path, "z", None)
-    with pytest.raises(WeaksegError, match="cannot be read"):
-        put_between(tmp_path / "none.md", "x", None)
 
 
 @pytest.mark.parametrize(

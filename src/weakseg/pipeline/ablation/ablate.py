@@ -10,14 +10,14 @@ from rich.console import Console
 from weakseg.data.source import Source, open_source
 from weakseg.engine.progress import say
 from weakseg.errors import WeaksegError
-from weakseg.files import read_json, replacing, write_json
+from weakseg.files import put_between, read_json, replacing, write_json
 from weakseg.pipeline.ablation.apart import execute_apart
 from weakseg.pipeline.ablation.columns import COLUMNS, Measured
 from weakseg.pipeline.ablation.plan import Planned, Request, check_plan, make_plan
 from weakseg.pipeline.ablation.plot import draw
 from weakseg.pipeline.ablation.reuse import expected_keys, is_finished, runs_in, take_inputs, take_stages
 from weakseg.pipeline.ablation.summary import Result, Summary
-from weakseg.pipeline.ablation.table import comma_separated, markdown, put_between, records, terminal
+from weakseg.pipeline.ablation.table import comma_separated, markdown, records, terminal
 from weakseg.pipeline.run import Run
 
 IDENTITY = "ablation.json"

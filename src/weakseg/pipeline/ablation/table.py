@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table as Grid
 
-from weakseg.errors import WeaksegError
-from weakseg.files import replacing
 from weakseg.pipeline.ablation.summary import Summary
 
 
@@ -62,21 +58,3 @@ def terminal(summary: Summary) -> Grid:
     for line in summary.lines():
         table.add_row(*line, style="red" if "failed" in line else "")
     return table
-
-
-def put_between(path: Path, name: str, table: str | None) -> None:
-    """Put a table between its marks in a file; with None only look for the marks.
-
-    Raises:
-        WeaksegError: the file has no such marks, or more than one pair.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WeaksegError(f"{path}: cannot be read; --into needs a Markdown file ({error})") from error
-    marks = re.compile(rf"(<!-- table:{re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
-    if len(marks.findall(text)) != 1:
-        raise WeaksegError(f"{path}: must hold <!-- table:{name} --> and <!-- end --> on lines of their own, once")
-    if table is not None:
-        with replacing(path) as temporary:
-            temporary.write_text(marks.sub(lambda found: found[1] + table + found[2], text), encoding="utf-8")
