@@ -1,7 +1,9 @@
-"""The backbone of the golden files made with "tiny stages": five 3x3 convolutions with ReLU."""
+"""The backbone of the golden files made with "tiny stages": 3x3 convolutions with ReLU."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,21 +15,20 @@ from torch.nn import functional as F
 from weakseg.models.cams.prototypes import HierarchicalFeatures
 from weakseg.models.cams.sipe import Sipe
 
-STRIDES = (4, 1, 2, 2, 1)
 SIDES = (4, 4, 6, 6)
 
 
 class TinyStages(nn.Module):
-    """A pyramid of five levels, as SIPE's ResNet50 has them."""
+    """A pyramid; by default the five levels of SIPE's ResNet50."""
 
-    channels = (6, 8, 10, 12, 14)
-    strides = (4, 4, 8, 16, 16)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Sequence[int] = (6, 8, 10, 12, 14), steps: Sequence[int] = (4, 1, 2, 2, 1)) -> None:
         super().__init__()
-        pairs = zip((3, *self.channels), self.channels, STRIDES, strict=False)
-        self.stages = nn.ModuleList(nn.Conv2d(before, after, 3, stride, 1) for before, after, stride in pairs)
+        self.channels = tuple(channels)
+        self.strides = tuple(math.prod(steps[: level + 1]) for level in range(len(steps)))
+        layers = zip((3, *channels), channels, steps, strict=False)
+        self.stages = nn.ModuleList(nn.Conv2d(before, after, 3, step, 1) for before, after, step in layers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         levels = []
@@ -41,8 +42,9 @@ class TinyStages(nn.Module):
 
 def golden_sipe(method: type[Sipe], arrays: dict[str, NDArray[Any]], **options: Any) -> tuple[Sipe, dict[str, str]]:
     """SIPE or AE-SIPE with the weights of a golden file, and the file's name for each parameter ("stage4_c_weight")."""
-    model = method(TinyStages(), 4, frozen_levels=3, **options)  # type: ignore[arg-type]
-    model.hierarchy = HierarchicalFeatures(TinyStages.channels, SIDES)
+    backbone = TinyStages()
+    model = method(backbone, 4, frozen_levels=3, **options)  # type: ignore[arg-type]
+    model.hierarchy = HierarchicalFeatures(backbone.channels, SIDES)
     names = {"classifier.weight": "classifier_weight"}
     names |= {f"backbone.stages.{i}.{kind}": f"stage{i}_c_{kind}" for i in range(5) for kind in ("weight", "bias")}
     names |= {f"hierarchy.sides.{i}.weight": f"side{i + 1}_weight" for i in range(4)}
