@@ -1,0 +1,49 @@
+"""Every command line of the guides is understood, down to the recipes and studies that it names."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import tiny
+from weakseg.pipeline import execute, words
+from weakseg.pipeline.ablation import ablate
+from weakseg.pipeline.ablation.plan import make_plan
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def commands() -> list[tuple[str, str]]:
+    blocks = [
+        (path.name, block)
+        for path in sorted(DOCS.glob("*.md"))
+        for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    ]
+    lines = [(name, line) for name, block in blocks for line in block.splitlines() if line.startswith("weakseg ")]
+    return [(name, line) for name, line in lines if "NAME" not in line]
+
+
+class UnderstoodError(Exception):
+    """The command got as far as to the work."""
+
+
+@pytest.mark.parametrize(("document", "line"), commands())
+def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
+    def work(*arguments, **options):
+        raise UnderstoodError
+
+    def plan(request):
+        assert make_plan(request)
+        raise UnderstoodError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(execute, "execute", work)
+    monkeypatch.setattr(words, "draw_words", work)
+    monkeypatch.setattr(ablate, "ablate", plan)
+    command = shlex.split(line)[1:]
+    if command[0] == "recipes":
+        assert tiny.weakseg(*command).code == 0
+    else:
+        with pytest.raises(UnderstoodError):
+            tiny.weakseg(*command)
