@@ -20,6 +20,7 @@ from weakseg.models.cams.multiscale import multi_scale_maps
 VARIANTS = [
     *((name, {}) for name in CAM_METHODS),
     ("vwe", {"codebook": "memory"}),
+    ("vwe", {"decorrelation": 1.0, "fuse": "max"}),
     ("cpn", {"pairs": "grid"}),
     ("seam", {"context": "prcm"}),
 ]

@@ -22,7 +22,7 @@ from weakseg.models.cams.seam import Seam
 from weakseg.models.cams.sipe import Sipe
 from weakseg.models.cams.vwe import VWE
 from weakseg.models.irnet import IRNet
-from weakseg.models.released import load_released, put_released
+from weakseg.models.released import load_checkpoint, put_released
 
 Golden = Callable[[str], dict[str, np.ndarray[Any, Any]]]
 State = Callable[[str], dict[str, Tensor]]
@@ -107,7 +107,7 @@ def test_a_checkpoint_gives_the_cam_of_its_authors(
     filled = {key: filling(key, tuple(shape)) for key, shape in shapes("psa_vgg16_cls").items()}
     torch.save(filled, tmp_path / "vgg16_cls.pth")
     cam = PlainCam(vgg16("vgg16_20m"), 20).eval()
-    load_released(cam, tmp_path / "vgg16_cls.pth")
+    load_checkpoint(cam, tmp_path / "vgg16_cls.pth")
     image = torch.from_numpy(golden("full_psa_resnet38_cls")["x"]).flip(1)
     with torch.no_grad():
         found = cam.logits(image)

@@ -73,24 +73,29 @@ HEADS: dict[type[nn.Module], dict[str, str]] = {
 }
 
 
-def load_released(model: nn.Module, path: Path) -> None:
-    """Load a checkpoint of the authors' code into a network, in place.
+def load_checkpoint(model: nn.Module, path: Path) -> None:
+    """Load a trained network, of a run or of the authors' code, in place.
 
     Args:
-        model: as the table above says; the number of classes must be the checkpoint's.
+        model: any for a run's ``weights.safetensors``; for the authors' as the table above says. The number of classes
+            must be the checkpoint's.
         path: a .pth, .pt or .safetensors file of the whole network's ``state_dict()``.
 
     Raises:
-        WeaksegError: the network is none of those, the file cannot be read, or it is of another network.
+        WeaksegError: the file cannot be read, is of another network, or the authors have no such network.
     """
-    put_released(model, read_state(path), str(path))
+    state = read_state(path)
+    if state.keys() == model.state_dict().keys():
+        put_state(model, state, str(path), ())
+    else:
+        put_released(model, state, str(path))
 
 
 def put_released(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a checkpoint that has been read: `load_released` without the file.
+    """Load the tensors of a checkpoint of the authors' code into a network, in place.
 
     Args:
-        model: see `load_released`.
+        model: as the table above says.
         state: tensors by the authors' names.
         source: what to call them in an error.
 

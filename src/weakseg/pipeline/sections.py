@@ -80,9 +80,10 @@ class DataSection(Section):
 
 
 class ClassifySection(Section):
-    """The CAM network."""
+    """The CAM network. ``checkpoint`` is a file of a trained one, a run's or the authors'; then none is trained."""
 
     method: str = "cam"
+    checkpoint: str | None = None
     options: dict[str, Any] = {}
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()

@@ -16,15 +16,17 @@ from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.networks import affinity_network
 from weakseg.pipeline.sections import BackgroundSection
 from weakseg.pipeline.stage import Context
-from weakseg.pipeline.training import train
+from weakseg.pipeline.training import keep, train
 
 
 def relate(context: Context) -> dict[str, Any]:
     """Train the network of the recipe's section ``relate.affinitynet``; gives the summary of the training."""
     section = context.recipe.relate.affinitynet
+    model = affinity_network(context.recipe, pretrained=True)
+    if context.recipe.relate.checkpoint is not None:
+        return keep(context, "relate", model)
     if section.crf is not None:
         _write_crf_seeds(context)
-    model = affinity_network(context.recipe, pretrained=True)
     examples = AffinityExamples(
         context.train,
         lambda sample: _read_seeds(context, sample),

@@ -23,14 +23,16 @@ from weakseg.pipeline.background import add_background
 from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.networks import boundary_network, trained
 from weakseg.pipeline.stage import Context
-from weakseg.pipeline.training import train
+from weakseg.pipeline.training import keep, train
 
 
 def relate(context: Context) -> dict[str, Any]:
     """Train the network of the recipe's section ``relate.irnet``; gives the summary of the training."""
     section, classes = context.recipe.relate.irnet, context.train.classes
-    _write_labels(context)
     model = boundary_network(context.recipe, pretrained=True)
+    if context.recipe.relate.checkpoint is not None:
+        return keep(context, "relate", model)
+    _write_labels(context)
     examples = LabelledExamples(
         context.train,
         lambda sample: classes.to_labels(read_mask(_label_path(context, sample))),

@@ -10,12 +10,12 @@ from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import backbone_of, cam_network, weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.training import train
+from weakseg.pipeline.training import keep, train
 
 
 def _settings(recipe: Recipe) -> Any:
     backbone = backbone_of(recipe, "classify")
-    return [recipe.classify.model_dump(), backbone.model_dump(), weights_origin(backbone)]
+    return [recipe.classify.model_dump(), backbone.model_dump(), weights_origin(recipe, "classify")]
 
 
 def _inputs(context: Context) -> Any:
@@ -25,6 +25,8 @@ def _inputs(context: Context) -> Any:
 def _work(context: Context) -> dict[str, Any]:
     section = context.recipe.classify
     model = cam_network(context.recipe, len(context.train.classes), pretrained=True)
+    if section.checkpoint is not None:
+        return keep(context, "classify", model)
     guides = build_guides(context, model)
     examples = TaggedExamples(context.train, section.augment.build(), model.mean, model.std, guides)
 

@@ -16,7 +16,7 @@ METHODS: dict[str, Callable[[Context], dict[str, Any]]] = {"affinitynet": affini
 
 def _settings(recipe: Recipe) -> Any:
     section, backbone = recipe.relate, backbone_of(recipe, "relate")
-    return [section.method, section.chosen.model_dump(), backbone.model_dump(), weights_origin(backbone)]
+    return [section.method, section.chosen.model_dump(), backbone.model_dump(), weights_origin(recipe, "relate")]
 
 
 def _inputs(context: Context) -> Any:

@@ -17,7 +17,7 @@ from weakseg.pipeline.training import train
 
 def _settings(recipe: Recipe) -> Any:
     backbone = backbone_of(recipe, "segment")
-    return [recipe.segment.model_dump(), backbone.model_dump(), weights_origin(backbone)]
+    return [recipe.segment.model_dump(), backbone.model_dump(), weights_origin(recipe, "segment")]
 
 
 def _inputs(context: Context) -> Any:

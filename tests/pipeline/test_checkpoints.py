@@ -1,0 +1,76 @@
+"""Runs whose networks come trained: from another run, or from the authors' checkpoints by their tensors' names."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import tiny
+from weakseg.pipeline.run import Run
+
+STAGES = ("classify", "localize", "relate", "refine")
+
+
+def arguments(photos: Path, folder: Path, *more: str, recipe: str) -> list[str]:
+    return tiny.run_arguments(photos, folder, f"stages=[{','.join(STAGES)}]", *more, recipe=recipe)
+
+
+def given(run: Path) -> list[str]:
+    return [f"{stage}.checkpoint={run / stage / 'weights.safetensors'}" for stage in ("classify", "relate")]
+
+
+@pytest.fixture(scope="module", params=["affinitynet", "irnet"])
+def trained(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A recipe, and a folder with ``photos`` and the finished ``run``."""
+    root = tmp_path_factory.mktemp(request.param)
+    ended = tiny.weakseg(*arguments(tiny.write_photos(root / "photos"), root / "run", recipe=request.param))
+    assert ended.code == 0, ended.err
+    return request.param, root
+
+
+def test_given_networks_are_kept_as_they_are(trained, tmp_path: Path):
+    recipe, root = trained
+    ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *given(root / "run"), "seed=5", recipe=recipe))
+    assert ended.code == 0, ended.err
+    for stage in ("classify", "relate"):
+        # The seed is another one: trained networks would differ.
+        kept = load_file(tmp_path / "run" / stage / "weights.safetensors")
+        there = load_file(root / "run" / stage / "weights.safetensors")
+        assert all(torch.equal(kept[key], there[key]) for key in there | kept)
+        assert Run(tmp_path / "run").record(stage)["summary"]["steps"] == 0
+    origin = json.loads((tmp_path / "run" / "manifest.json").read_text())["weights"]["classify"]["origin"]
+    assert origin["checkpoint"] == str(root / "run" / "classify" / "weights.safetensors")
+    masks = [path.name for path in (root / "run" / "refine" / "masks").iterdir()]
+    assert masks
+    for name in masks:
+        assert (tmp_path / "run/refine/masks" / name).read_bytes() == (root / "run/refine/masks" / name).read_bytes()
+
+
+def test_another_file_of_the_same_name_is_noticed(trained, tmp_path: Path):
+    recipe, root = trained
+    file = tmp_path / "cam.safetensors"
+    there = load_file(root / "run" / "classify" / "weights.safetensors")
+    keys = []
+    for factor in (1.0, 2.0):
+        save_file(there | {"classifier.weight": factor * there["classifier.weight"]}, file)
+        more = (f"classify.checkpoint={file}", "stages=[classify]")
+        ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *more, recipe=recipe))
+        assert ended.code == 0, ended.err
+        keys.append(Run(tmp_path / "run").record("classify")["key"])
+    assert keys[0] != keys[1]
+    kept = load_file(tmp_path / "run" / "classify" / "weights.safetensors")
+    assert torch.equal(kept["classifier.weight"], 2 * there["classifier.weight"])
+
+
+def test_a_wrong_file_is_told_before_anything_is_written(trained, tmp_path: Path):
+    recipe, root = trained
+    other = root / "run" / "relate" / "weights.safetensors"
+    for key, file in (("classify.checkpoint", other), ("relate.checkpoint", tmp_path / "none.pth")):
+        ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", f"{key}={file}", recipe=recipe))
+        assert ended.code == 2
+        line = tiny.error_line(ended)
+        assert key in line
+        assert str(file) in line
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
