@@ -154,6 +154,32 @@ def test_keys_of_regions_are_mixed_as_released_or_kept_apart() -> None:
         assert torch.allclose(classes[0], classes[1], rtol=1e-5, atol=1e-6) != mixed
 
 
+def test_unit_features_keep_large_activations_from_single_pixels() -> None:
+    maps = torch.rand(1, 4, 6, 7)
+    levels, images = [50 * torch.randn(1, 8, 6, 7), 50 * torch.randn(1, 10, 6, 7)], torch.randn(1, 3, 48, 56)
+    options = {"regions": True, "widths": (4, 6), "embedding": 9}
+    as_released, unit = ContextModule((8, 10), **options), ContextModule((8, 10), unit_features=True, **options)
+    unit.load_state_dict(as_released.state_dict())
+    pixels_alone = ContextModule((8, 10), **(options | {"regions": False}))
+    pixels_alone.load_state_dict({k: v for k, v in unit.state_dict().items() if not k.startswith("regions")})
+    base = pixels_alone(maps, levels, images)
+    # What the regions add is attention, at most 1 over all pixels of a channel.
+    added = [(module(maps, levels, images) - base).flatten(2).amax(2) for module in (as_released, unit)]
+    assert (added[0] > 0.3).any()
+    assert (added[1] < 0.1).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pixels_alone_do_not_mind_the_length_of_features(seed: int) -> None:
+    torch.manual_seed(seed)
+    maps, levels = torch.rand(2, 4, 6, 7), [torch.randn(2, 8, 6, 7), torch.randn(2, 10, 6, 7)]
+    module = ContextModule((8, 10), widths=(4, 6), embedding=9)
+    before = module(maps, levels, torch.randn(2, 3, 48, 56, generator=torch.Generator().manual_seed(seed)))
+    module.unit_features = True
+    after = module(maps, levels, torch.randn(2, 3, 48, 56, generator=torch.Generator().manual_seed(seed)))
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+
+
 def test_merging_is_that_of_seam(golden: Golden) -> None:
     data = {key: torch.from_numpy(value) for key, value in golden("seam_cam_merge").items()}
     backbone = build_backbone("test_resnet", weights="none", output_stride=16)

@@ -56,6 +56,7 @@ class Cpn(ContextCam):
         cpcr: use CPCR, the difference of what one half does not explain to the other's revised maps.
         hard_share: of CPCR, see `ContextCam`.
         context: see `Context`. With "none" the terms "cpcr", "tcp_revised" and "minimum" fall away.
+        unit_features: see `ContextCam`.
         minimum: see `ContextCam`.
         loss_stride: see `ContextCam`; 1 in the released code.
         dropout: see `CamMethod`.
@@ -84,6 +85,7 @@ class Cpn(ContextCam):
         cpcr: bool = True,
         hard_share: float = 0.2,
         context: Context = "prcm",
+        unit_features: bool = False,
         minimum: bool = True,
         loss_stride: int = 1,
         dropout: float = 0.5,
@@ -94,6 +96,7 @@ class Cpn(ContextCam):
             backbone,
             n_classes,
             context=context,
+            unit_features=unit_features,
             hard_share=hard_share,
             minimum=minimum,
             loss_stride=loss_stride,

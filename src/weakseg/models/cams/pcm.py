@@ -22,7 +22,7 @@ from weakseg.models.backbones import Backbone
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.cams.consistency import View, lowest_activation, resized, resized_mean
 from weakseg.models.cams.correlation import pixel_correlation, region_attention, region_contexts, strongest_evidence
-from weakseg.ops.maps import min_max_normalise, strided_size
+from weakseg.ops.maps import EPSILON, min_max_normalise, strided_size
 
 Context = Literal["none", "pcm", "prcm", "prcm_paper"]
 """How maps are revised: not at all, over similar pixels (PCM), or over similar pixels and regions (PRCM).
@@ -41,6 +41,7 @@ class ContextModule(nn.Module):
         channels: of the two levels before the coarsest.
         regions: add the attention to regions. Its sum over all pixels is 1, so it adds about 1 / hw at each.
         mixed_keys: of the regions, as the released code has them; see `Context`.
+        unit_features: see `ContextCam`.
         widths: channels of the two levels after their convolution.
         embedding: channels in which pixels are compared.
     """
@@ -51,6 +52,7 @@ class ContextModule(nn.Module):
         *,
         regions: bool = False,
         mixed_keys: bool = True,
+        unit_features: bool = False,
         widths: tuple[int, int] = (64, 128),
         embedding: int = 192,
     ) -> None:
@@ -61,7 +63,7 @@ class ContextModule(nn.Module):
         self.reduce = nn.ModuleList(layers)
         self.pixels = _comparison(sum(widths) + 3, embedding)
         self.regions = _comparison(sum(widths) + 3, embedding) if regions else None
-        self.mixed_keys = mixed_keys
+        self.mixed_keys, self.unit_features = mixed_keys, unit_features
 
     def forward(self, maps: Tensor, levels: Sequence[Tensor], images: Tensor) -> Tensor:
         """Revise maps.
@@ -75,6 +77,8 @@ class ContextModule(nn.Module):
             Not negative, (N, C + 1, h, w).
         """
         evidence, features = strongest_evidence(maps), self.features(levels, images, maps.shape[2:])
+        if self.unit_features:
+            features = F.normalize(features, eps=EPSILON)
         pixels = self.pixels(features)
         revised = pixel_correlation(evidence, pixels)
         if self.regions is None:
@@ -107,6 +111,9 @@ class ContextCam(CamMethod):
         n_classes: C; the classifier has C + 1 outputs, the first for the background, which no tag trains.
         context: see `Context`; with "none" the maps stay as the classifier gives them, and no loss has a term on
             revised ones.
+        unit_features: bring the features that a context compares to unit length. The released code does not: on a
+            backbone of large activations PRCM's softmax then gives each region a single pixel, and the maps, divided by
+            their maximum, lose the rest. PCM compares directions and stays as it is.
         hard_share: the largest differences that a loss between maps and revised maps counts, as a share of all; 1
             counts all of them (no mining of hard examples).
         minimum: use the term that the papers do not name, see `lowest_activation`.
@@ -127,6 +134,7 @@ class ContextCam(CamMethod):
         n_classes: int,
         *,
         context: Context,
+        unit_features: bool,
         hard_share: float,
         minimum: bool,
         loss_stride: int,
@@ -149,8 +157,12 @@ class ContextCam(CamMethod):
         self.loss_stride, self.hard_share, self.minimum = loss_stride, hard_share, minimum
         self.context = None
         if context != "none":
-            regions, mixed = context.startswith("prcm"), context == "prcm"
-            self.context = ContextModule(backbone.channels[-3:-1], regions=regions, mixed_keys=mixed)
+            self.context = ContextModule(
+                backbone.channels[-3:-1],
+                regions=context.startswith("prcm"),
+                mixed_keys=context == "prcm",
+                unit_features=unit_features,
+            )
 
     def view(self, images: Tensor) -> View:
         """Raw and revised maps of normalised images (N, 3, H, W), to be compared at ``loss_stride``."""

@@ -33,6 +33,7 @@ class Seam(ContextCam):
         backbone: see `ContextCam`; the published one is WR38 at stride 8.
         n_classes: C.
         context: see `Context`; "prcm" makes CPN's "SEAM*". With "none" the terms "cross" and "minimum" fall away.
+        unit_features: see `ContextCam`; for PRCM.
         scale: of the second view, below 1.
         equivariance: use ER, the mean difference between the maps of both views.
         cross: use ECR, the difference of each view's maps to the revised maps of the other.
@@ -50,6 +51,7 @@ class Seam(ContextCam):
         n_classes: int,
         *,
         context: Context = "pcm",
+        unit_features: bool = False,
         scale: float = 0.3,
         equivariance: bool = True,
         cross: bool = True,
@@ -64,6 +66,7 @@ class Seam(ContextCam):
             backbone,
             n_classes,
             context=context,
+            unit_features=unit_features,
             hard_share=hard_share,
             minimum=minimum,
             loss_stride=loss_stride,
