@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,20 @@ def test_the_manifest_says_what_a_result_depends_on(finished_run):
     assert tuple(found["stages"]) == STAGES
     assert all(record["done"] and record["seconds"] >= 0 and record["key"] for record in found["stages"].values())
     assert found["metrics"] == metrics(finished_run.folder)
+
+
+def test_the_same_command_again_leaves_the_manifest(finished_run, tmp_path):
+    folder = shutil.copytree(finished_run.folder, tmp_path / "run")
+    before = (folder / "manifest.json").read_bytes()
+    ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, folder))
+    assert ended.code == 0, ended.err
+    assert (folder / "manifest.json").read_bytes() == before
+    ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, folder, "localize.background.threshold=0.3"))
+    assert ended.code == 0, ended.err
+    assert manifest(folder)["metrics"] != json.loads(before)["metrics"]
+    assert manifest(folder)["peak_memory_mib"] >= max(
+        record["peak_memory_mib"] for record in manifest(folder)["stages"].values()
+    )
 
 
 def test_the_log_holds_loss_rate_and_speed_of_every_training(finished_run):

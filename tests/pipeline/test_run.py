@@ -12,7 +12,7 @@ def run(tmp_path):
     run = Run(tmp_path / "run")
     run.begin("refine", "first")
     (run.stage_folder("refine") / "mask.png").write_bytes(b"mask")
-    run.finish("refine", 1.234, 0.567, {"images": 1})
+    run.finish("refine", 1.234, 0.567, 89, {"images": 1})
     return run
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import resource
+import sys
 from typing import Any
 
 import torch
@@ -55,6 +57,12 @@ def keep_freed_memory() -> None:
         return
     mallopt(M_MMAP_THRESHOLD, 1 << 30)
     mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def peak_memory_mib() -> int:
+    """Most memory that this process has held until now, in MiB; not that of a GPU."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / (1 << 20))
 
 
 def describe(fabric: Fabric) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,7 +11,7 @@ from typing import Any
 from weakseg import __version__
 from weakseg.data.sample import ImageSet
 from weakseg.data.source import Source, open_source
-from weakseg.engine.device import build_fabric, describe
+from weakseg.engine.device import build_fabric, describe, peak_memory_mib
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.background import check_backgrounds
@@ -24,6 +23,8 @@ from weakseg.pipeline.sections import DataSection
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
 
+RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
+"""Of each stage, in the manifest."""
 TRAINED = ("classify", "relate", "segment")
 LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
 
@@ -51,10 +52,13 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         check_backgrounds(recipe)
         run.write_recipe(recipe)
         run.write_classes(source.classes)
-        _write_manifest(context, data, problems, finished=False)
+        finished = run.is_finished(keys)
+        if not finished:
+            _write_manifest(context, data, problems, finished=False)
         run_stages(context, stages, keys)
         run.tidy(recipe.stages)
-        _write_manifest(context, data, problems, finished=True)
+        if not finished:  # else it tells when and on which machine it was done
+            _write_manifest(context, data, problems, finished=True)
     return run
 
 
@@ -120,11 +124,10 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             "machine": describe(context.fabric),
             "started": earlier.get("started") or now(),
             "finished": now() if finished else None,
-            "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-            "stages": {
-                name: {key: record.get(key) for key in ("key", "done", "seconds", "cpu_seconds", "sessions", "summary")}
-                for name, record in records.items()
-            },
+            "peak_memory_mib": max(
+                peak_memory_mib(), *(record.get("peak_memory_mib") or 0 for record in records.values())
+            ),
+            "stages": {name: {key: record.get(key) for key in RECORDED} for name, record in records.items()},
             "metrics": read_json(run.folder / "metrics.json") if finished and "evaluate" in recipe.stages else None,
         },
     )

@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -66,13 +66,22 @@ class Run:
         return self.folder / stage
 
     def record(self, stage: str) -> dict[str, Any]:
-        """What is known of a stage: key, done, seconds, cpu_seconds, sessions, summary. Empty if it never began."""
+        """What is known of a stage: key, done, seconds, cpu_seconds, peak_memory_mib, sessions, summary.
+
+        Empty if it never began.
+        """
         return read_json(self.stage_folder(stage) / RECORD) or {}
 
     def is_done(self, stage: str, key: str) -> bool:
         """Whether the stage has ended with exactly these inputs."""
         record = self.record(stage)
         return bool(record.get("done")) and record.get("key") == key
+
+    def is_finished(self, keys: Mapping[str, str]) -> bool:
+        """Whether the run has ended with exactly these stages and keys."""
+        manifest = read_json(self.manifest_path) or {}
+        stages = {name: record["key"] for name, record in manifest.get("stages", {}).items()}
+        return bool(manifest.get("finished")) and stages == keys and all(self.is_done(*item) for item in keys.items())
 
     def begin(self, stage: str, key: str) -> None:
         """Prepare a stage's folder: keep what an interrupted run with the same key left, else start afresh."""
@@ -86,16 +95,17 @@ class Run:
         record |= {"done": False, "sessions": record["sessions"] + 1}
         write_json(self.stage_folder(stage) / RECORD, record)
 
-    def finish(self, stage: str, seconds: float, cpu_seconds: float, summary: dict[str, Any]) -> None:
+    def finish(self, stage: str, seconds: float, cpu_seconds: float, peak: int, summary: dict[str, Any]) -> None:
         """Mark a stage as done and drop its training state.
 
         Args:
             stage: its name.
             seconds: that it took.
             cpu_seconds: processor time of this process, over all threads; the fairer figure on a busy machine.
+            peak: most memory in MiB that the process has held until now.
             summary: what it tells.
         """
-        taken = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2)}
+        taken = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2), "peak_memory_mib": peak}
         record = self.record(stage) | {"done": True, **taken, "ended": now(), "summary": summary}
         write_json(self.stage_folder(stage) / RECORD, record)
         (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)

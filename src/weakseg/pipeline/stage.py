@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from weakseg import __version__
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
+from weakseg.engine.device import peak_memory_mib
 from weakseg.engine.progress import say
 from weakseg.engine.seeding import derive_seed
 from weakseg.pipeline.recipe import Recipe
@@ -124,5 +125,5 @@ def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str
         start, cpu_start = time.monotonic(), time.process_time()
         summary = stage.work(context)
         seconds = time.monotonic() - start
-        context.run.finish(stage.name, seconds, time.process_time() - cpu_start, summary)
+        context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)
         say(f"{stage.name}: {seconds:.0f} s", "green")

@@ -15,7 +15,7 @@ from weakseg.pipeline.ablation.apart import execute_apart
 from weakseg.pipeline.ablation.columns import COLUMNS, Measured
 from weakseg.pipeline.ablation.plan import Planned, Request, check_plan, make_plan
 from weakseg.pipeline.ablation.plot import draw
-from weakseg.pipeline.ablation.reuse import expected_keys, is_finished, runs_in, take_inputs, take_stages
+from weakseg.pipeline.ablation.reuse import expected_keys, runs_in, take_inputs, take_stages
 from weakseg.pipeline.ablation.summary import Result, Summary
 from weakseg.pipeline.ablation.table import comma_separated, markdown, records, terminal
 from weakseg.pipeline.run import Run
@@ -93,7 +93,7 @@ def _run(planned: Planned, request: Request, source: Source) -> Result:
         siblings = [other for other in runs_in(request.out) if other.folder != run.folder]
         take_inputs(run, siblings)
         keys = expected_keys(recipe, source, run)
-        if is_finished(run, keys):
+        if run.is_finished(keys):
             say("done before, unchanged", "dim")
             error = ""
         else:

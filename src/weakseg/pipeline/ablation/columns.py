@@ -63,9 +63,8 @@ def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1) -> 
 
 
 def _peak_memory(run: Measured) -> float:
-    """Peak memory of the process (not of a GPU) in MiB, or of one whose stages were taken over where that is more."""
-    taken = (record.get("peak_memory_mib") or 0 for record in run.records.values())
-    return float(max(run.manifest["peak_memory_mib"], *taken))
+    """Peak memory of the processes that did the stages (not of a GPU) in MiB."""
+    return float(run.manifest["peak_memory_mib"])
 
 
 COLUMNS = {

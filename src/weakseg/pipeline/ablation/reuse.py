@@ -14,7 +14,7 @@ from pathlib import Path
 
 from weakseg.data.source import Source
 from weakseg.engine.progress import say
-from weakseg.files import TEMPORARY, read_json, write_json
+from weakseg.files import TEMPORARY, write_json
 from weakseg.pipeline.execute import prepare
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import RECORD, Run
@@ -32,13 +32,6 @@ def expected_keys(recipe: Recipe, source: Source, run: Run) -> dict[str, str]:
     return stage_keys(context, [ALL[name] for name in recipe.stages])
 
 
-def is_finished(run: Run, keys: Mapping[str, str]) -> bool:
-    """Whether the run has ended with exactly these keys."""
-    manifest = read_json(run.manifest_path) or {}
-    stages = {name: record["key"] for name, record in manifest.get("stages", {}).items()}
-    return bool(manifest.get("finished")) and stages == keys and all(run.is_done(*item) for item in keys.items())
-
-
 def take_inputs(run: Run, siblings: Iterable[Run]) -> None:
     """Take over which photos are readable: each list says itself what it was made from."""
     for sibling in siblings:
@@ -51,7 +44,7 @@ def take_inputs(run: Run, siblings: Iterable[Run]) -> None:
 def take_stages(run: Run, keys: Mapping[str, str], siblings: Iterable[Run]) -> list[str]:
     """Take over every stage that a sibling has finished with the key that it would have here.
 
-    The record keeps the seconds of the run that computed it, and names that run as ``reused_from``.
+    The record keeps the time and memory of the run that computed it, and names that run as ``reused_from``.
 
     Args:
         run: held by nobody else.
@@ -75,7 +68,7 @@ def take_stages(run: Run, keys: Mapping[str, str], siblings: Iterable[Run]) -> l
 
 def _take(run: Run, sibling: Run, stage: str) -> bool:
     record, target = sibling.record(stage), run.stage_folder(stage)
-    origin = {"reused_from": str(sibling.folder), "peak_memory_mib": sibling.read_manifest()["peak_memory_mib"]}
+    origin = {"reused_from": str(sibling.folder)}
     # As in Run.begin: without its record a half-made folder counts as nothing.
     (target / RECORD).unlink(missing_ok=True)
     if target.exists():
