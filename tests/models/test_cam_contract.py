@@ -21,7 +21,7 @@ VARIANTS = [
     *((name, {}) for name in CAM_METHODS),
     ("vwe", {"codebook": "memory"}),
     ("vwe", {"decorrelation": 1.0, "fuse": "max"}),
-    ("cpn", {"pairs": "grid"}),
+    ("cpn", {"pairs": "grid", "sizes": (16, 32)}),
     ("seam", {"context": "prcm"}),
 ]
 """Methods with options; the options of the papers' ablations are checked with their studies."""

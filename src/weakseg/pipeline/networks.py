@@ -15,7 +15,7 @@ from weakseg.engine.seeding import derive_seed
 from weakseg.errors import WeaksegError
 from weakseg.models.affinitynet import AffinityNet
 from weakseg.models.backbones import build_backbone
-from weakseg.models.cams import build_cam
+from weakseg.models.cams import CAM_METHODS, build_cam
 from weakseg.models.cams.base import CamMethod
 from weakseg.models.irnet import IRNet
 from weakseg.models.released import load_checkpoint
@@ -61,8 +61,9 @@ def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMetho
         backbone = build_backbone(**_options(recipe, "classify", pretrained=pretrained))
         try:
             model = build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
-        except (TypeError, ValueError) as error:  # a keyword that the method does not have, or a value it refuses
-            raise WeaksegError(f"classify.options: {error}") from error
+        except (TypeError, ValueError, WeaksegError) as error:
+            key = "options" if recipe.classify.method in CAM_METHODS else "method"
+            raise WeaksegError(f"classify.{key}: {error}") from error
     return _started(model, recipe, "classify", pretrained=pretrained)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 from weakseg.errors import one_of
@@ -35,12 +36,23 @@ def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -
         options: keyword arguments of the method's class.
 
     Raises:
-        WeaksegError: no such method.
+        WeaksegError: no such method, or the method has no such option.
     """
     if method not in CAM_METHODS:
         raise one_of("CAM method", method, CAM_METHODS)
+    known = option_names(method)
+    for name in options:
+        if name not in known:
+            raise one_of(f"option of {method}", name, known)
     build: Callable[..., CamMethod] = CAM_METHODS[method]
     return build(backbone, n_classes, **options)
+
+
+def option_names(method: str) -> list[str]:
+    """The keyword arguments of a CAM method, its own first."""
+    makers = [vars(kind)["__init__"] for kind in CAM_METHODS[method].__mro__ if "__init__" in vars(kind)]
+    parameters = [parameter for maker in makers for parameter in signature(maker).parameters.values()]
+    return list(dict.fromkeys(each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY))
 
 
 __all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "Cpn", "PlainCam", "Seam", "Sipe", "build_cam"]

@@ -15,7 +15,7 @@ Other than the released code, PAMR is given the channels of tagged classes only:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from torch import Tensor
 from weakseg.errors import WeaksegError, one_of
 from weakseg.models.backbones import Backbone
 from weakseg.models.cams.prototypes import resized
-from weakseg.models.cams.sipe import Sipe, Structure
+from weakseg.models.cams.sipe import Sipe, SipeOptions, Structure
 from weakseg.ops.maps import max_normalise, min_max_normalise
 from weakseg.ops.pamr import pamr
 from weakseg.ops.prototypes import class_prototypes, image_specific_maps, winners
@@ -45,11 +45,8 @@ class AeSipe(Sipe):
             winners and maps of these (the paper's "Pr, IS"). No steps: SIPE.
         normalise: the maps of each scale before they are summed: by their maximum ("max") as in the code, from minimum
             to maximum ("min-max") as in the paper, or "none".
-        train_structure: as the following, see `Sipe`.
-        infer_structure: SIPE's.
-        dropout: SIPE's.
-        frozen_levels: SIPE's.
-        warm_up: SIPE's.
+        train_structure: see `Sipe`.
+        common: see `Sipe`.
 
     Raises:
         WeaksegError: an unknown step, normalisation or structure, or "pamr" as the last step: it has no gradient.
@@ -63,20 +60,9 @@ class AeSipe(Sipe):
         steps: Sequence[Step] = ("pamr", "prototypes"),
         normalise: Normalisation = "max",
         train_structure: Structure = "hierarchical",
-        infer_structure: Structure = "hierarchical",
-        dropout: float = 0.0,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[SipeOptions],
     ) -> None:
-        super().__init__(
-            backbone,
-            n_classes,
-            train_structure=train_structure,
-            infer_structure=infer_structure,
-            dropout=dropout,
-            frozen_levels=frozen_levels,
-            warm_up=warm_up,
-        )
+        super().__init__(backbone, n_classes, train_structure=train_structure, **common)
         unknown = [step for step in steps if step not in get_args(Step)]
         if unknown:
             raise one_of("step of AE-SIPE", unknown[0], get_args(Step))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from torch import Tensor, nn
 
 from weakseg.models.backbones import Backbone
 from weakseg.ops.maps import max_normalise
+
+
+class CamOptions(TypedDict, total=False):
+    """Keyword arguments that every CAM method hands on to `CamMethod`, which explains them."""
+
+    dropout: float
+    frozen_levels: int
+    warm_up: float
 
 
 class CamMethod(nn.Module, ABC):
@@ -21,7 +29,8 @@ class CamMethod(nn.Module, ABC):
     Args:
         backbone: the network below.
         n_outputs: of the linear classifier: C, or C + 1 where it scores the background too.
-        dropout: probability of dropping a feature channel of the coarsest level in training.
+        dropout: probability of dropping a feature channel of the coarsest level in training; AffinityNet, SEAM and CPN
+            0.5, the others 0.
         frozen_levels: how many of the backbone's finest levels are not trained; IRNet 3 on a ResNet (up to layer2).
         warm_up: share of the training, 0 to 1, in which only the classification loss is used. The released codes have
             none; a network that starts far from the tags gains from it.

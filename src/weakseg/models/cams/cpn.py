@@ -21,7 +21,7 @@ The arithmetic is that of the released code, on any backbone. Its final maps are
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ from torch import Tensor
 from weakseg.errors import one_of
 from weakseg.models.backbones import Backbone
 from weakseg.models.cams.consistency import TaggedChannels, View, normalised, strongest, with_own_background
-from weakseg.models.cams.pcm import Context, ContextCam
+from weakseg.models.cams.pcm import Context, ContextCam, ContextOptions
 from weakseg.ops.patches import PairRule, Share
 
 Pairs = Literal["superpixel", "grid"]
@@ -54,14 +54,8 @@ class Cpn(ContextCam):
         detach: cut the gradient of the pair's revised maps in TCP, as the paper says; the released code cuts only that
             of its raw maps.
         cpcr: use CPCR, the difference of what one half does not explain to the other's revised maps.
-        hard_share: of CPCR, see `ContextCam`.
         context: see `Context`. With "none" the terms "cpcr", "tcp_revised" and "minimum" fall away.
-        unit_features: see `ContextCam`.
-        minimum: see `ContextCam`.
-        loss_stride: see `ContextCam`; 1 in the released code.
-        dropout: see `CamMethod`.
-        frozen_levels: see `CamMethod`.
-        warm_up: see `ContextCam`; 0 in the released code.
+        common: see `ContextCam`, whose defaults are the released code's; ``hard_share`` is of CPCR.
 
     Raises:
         WeaksegError: no such kind of pairs or share, and as `ContextCam`.
@@ -83,27 +77,10 @@ class Cpn(ContextCam):
         tcp: bool = True,
         detach: bool = False,
         cpcr: bool = True,
-        hard_share: float = 0.2,
         context: Context = "prcm",
-        unit_features: bool = False,
-        minimum: bool = True,
-        loss_stride: int = 1,
-        dropout: float = 0.5,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[ContextOptions],
     ) -> None:
-        super().__init__(
-            backbone,
-            n_classes,
-            context=context,
-            unit_features=unit_features,
-            hard_share=hard_share,
-            minimum=minimum,
-            loss_stride=loss_stride,
-            dropout=dropout,
-            frozen_levels=frozen_levels,
-            warm_up=warm_up,
-        )
+        super().__init__(backbone, n_classes, context=context, **common)
         if pairs not in get_args(Pairs):
             raise one_of("pairs", pairs, get_args(Pairs))
         if share is not None and share not in get_args(Share):

@@ -11,7 +11,7 @@ Where these differ in size (a ResNet without dilation) the finer ones are resize
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from weakseg.errors import WeaksegError, one_of
 from weakseg.models.backbones import Backbone
-from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.base import CamMethod, CamOptions
 from weakseg.models.cams.consistency import View, lowest_activation, resized, resized_mean
 from weakseg.models.cams.correlation import pixel_correlation, region_attention, region_contexts, strongest_evidence
 from weakseg.ops.maps import EPSILON, min_max_normalise, strided_size
@@ -103,6 +103,15 @@ def _comparison(channels: int, embedding: int) -> nn.Conv2d:
     return layer
 
 
+class ContextOptions(CamOptions, total=False):
+    """Keyword arguments that SEAM and CPN hand on to `ContextCam`, which explains them."""
+
+    unit_features: bool
+    hard_share: float
+    minimum: bool
+    loss_stride: int
+
+
 class ContextCam(CamMethod):
     """A linear classifier of the classes and the background whose maps a context module revises.
 
@@ -119,9 +128,7 @@ class ContextCam(CamMethod):
         minimum: use the term that the papers do not name, see `lowest_activation`.
         loss_stride: maps are compared at one pixel per so many of the image. 1, as released, enlarges all maps to
             the images' size; 8 leaves them about as they are and costs a small part of it.
-        dropout: see `CamMethod`; 0.5 in SEAM and CPN.
-        frozen_levels: see `CamMethod`.
-        warm_up: see `CamMethod`; until then the network is a plain classifier of whole images.
+        common: see `CamMethod`; while it warms up the network is a plain classifier of whole images.
 
     Raises:
         WeaksegError: no such context, or a backbone of fewer than three levels with one.
@@ -134,15 +141,13 @@ class ContextCam(CamMethod):
         n_classes: int,
         *,
         context: Context,
-        unit_features: bool,
-        hard_share: float,
-        minimum: bool,
-        loss_stride: int,
-        dropout: float,
-        frozen_levels: int,
-        warm_up: float,
+        unit_features: bool = False,
+        hard_share: float = 0.2,
+        minimum: bool = True,
+        loss_stride: int = 1,
+        **common: Unpack[CamOptions],
     ) -> None:
-        super().__init__(backbone, n_classes + 1, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        super().__init__(backbone, n_classes + 1, **common)
         if context not in get_args(Context):
             raise one_of("context", context, get_args(Context))
         if loss_stride < 1:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.models.backbones import Backbone
-from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.base import CamMethod, CamOptions
 
 
 class PlainCam(CamMethod):
@@ -16,9 +18,7 @@ class PlainCam(CamMethod):
         backbone: only its coarsest level is used.
         n_classes: C.
         root: take the square root of the evidence of each view, as AffinityNet does with VGG16.
-        dropout: see `CamMethod`; AffinityNet 0.5, IRNet 0.
-        frozen_levels: see `CamMethod`.
-        warm_up: without effect: there is only the classification loss.
+        common: see `CamMethod`; ``warm_up`` has no effect, as there is only the classification loss.
     """
 
     def __init__(
@@ -27,11 +27,9 @@ class PlainCam(CamMethod):
         n_classes: int,
         *,
         root: bool = False,
-        dropout: float = 0.5,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[CamOptions],
     ) -> None:
-        super().__init__(backbone, n_classes, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        super().__init__(backbone, n_classes, **common)
         self.root = root
 
     def logits(self, images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ Published: 55.41 % mIoU of the maps on VOC train (best threshold), 63.61 after A
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Unpack
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +24,7 @@ from weakseg.models.cams.consistency import (
     strongest_class,
     with_own_background,
 )
-from weakseg.models.cams.pcm import Context, ContextCam
+from weakseg.models.cams.pcm import Context, ContextCam, ContextOptions
 
 
 class Seam(ContextCam):
@@ -33,16 +34,10 @@ class Seam(ContextCam):
         backbone: see `ContextCam`; the published one is WR38 at stride 8.
         n_classes: C.
         context: see `Context`; "prcm" makes CPN's "SEAM*". With "none" the terms "cross" and "minimum" fall away.
-        unit_features: see `ContextCam`; for PRCM.
         scale: of the second view, below 1.
         equivariance: use ER, the mean difference between the maps of both views.
         cross: use ECR, the difference of each view's maps to the revised maps of the other.
-        hard_share: of ECR, see `ContextCam`.
-        minimum: see `ContextCam`.
-        loss_stride: see `ContextCam`; 1 in the released code.
-        dropout: see `CamMethod`.
-        frozen_levels: see `CamMethod`.
-        warm_up: see `ContextCam`; 0 in the released code.
+        common: see `ContextCam`, whose defaults are the released code's; ``hard_share`` is of ECR.
     """
 
     def __init__(
@@ -51,29 +46,12 @@ class Seam(ContextCam):
         n_classes: int,
         *,
         context: Context = "pcm",
-        unit_features: bool = False,
         scale: float = 0.3,
         equivariance: bool = True,
         cross: bool = True,
-        hard_share: float = 0.2,
-        minimum: bool = True,
-        loss_stride: int = 1,
-        dropout: float = 0.5,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[ContextOptions],
     ) -> None:
-        super().__init__(
-            backbone,
-            n_classes,
-            context=context,
-            unit_features=unit_features,
-            hard_share=hard_share,
-            minimum=minimum,
-            loss_stride=loss_stride,
-            dropout=dropout,
-            frozen_levels=frozen_levels,
-            warm_up=warm_up,
-        )
+        super().__init__(backbone, n_classes, context=context, **common)
         if not 0 < scale < 1:
             raise ValueError(f"scale is that of a smaller view, above 0 and below 1, not {scale}")
         self.scale, self.equivariance, self.cross = scale, equivariance, cross

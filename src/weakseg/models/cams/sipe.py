@@ -15,18 +15,24 @@ classification loss (`dropout`; the code has none).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, Unpack, get_args
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.errors import one_of
 from weakseg.models.backbones import Backbone
-from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.base import CamMethod, CamOptions
 from weakseg.models.cams.prototypes import HierarchicalFeatures, resized
 from weakseg.ops.prototypes import class_prototypes, image_specific_maps, maps_with_background, structure_seeds
 
 Structure = Literal["coarsest", "hierarchical"]
+
+
+class SipeOptions(CamOptions, total=False):
+    """Keyword arguments that AE-SIPE hands on to `Sipe`, which explains them."""
+
+    infer_structure: Structure
 
 
 class Sipe(CamMethod):
@@ -38,9 +44,7 @@ class Sipe(CamMethod):
         train_structure: features that tell in training which pixels look alike: the "coarsest" level as in the code,
             or the "hierarchical" features of the side branches.
         infer_structure: the same at inference; the code has "hierarchical" there.
-        dropout: as all of the following, see `CamMethod`; the code has 0.
-        frozen_levels: the code has 3 (up to layer2 of a ResNet).
-        warm_up: the code has 0.
+        common: see `CamMethod`; the code has 3 ``frozen_levels`` (up to layer2 of a ResNet).
 
     Raises:
         WeaksegError: unknown structure features, or more ``frozen_levels`` than the backbone has.
@@ -56,11 +60,9 @@ class Sipe(CamMethod):
         *,
         train_structure: Structure = "coarsest",
         infer_structure: Structure = "hierarchical",
-        dropout: float = 0.0,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[CamOptions],
     ) -> None:
-        super().__init__(backbone, n_classes, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        super().__init__(backbone, n_classes, **common)
         for key, name in (("train_structure", train_structure), ("infer_structure", infer_structure)):
             if name not in get_args(Structure):
                 raise one_of(key, name, get_args(Structure))

@@ -23,7 +23,7 @@ HSPP work too, and the update of the memory bank, which crashes in the released 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from weakseg.errors import one_of
 from weakseg.models.backbones import Backbone
-from weakseg.models.cams.base import CamMethod
+from weakseg.models.cams.base import CamMethod, CamOptions
 from weakseg.models.cams.words import LearnedWords, MemoryWords
 from weakseg.ops.hspp import hybrid_pool
 from weakseg.ops.maps import min_max_normalise
@@ -60,9 +60,8 @@ class VWE(CamMethod):
         words_from: pooling of the features that predict the words: "gap" (code), or "hspp" (paper: the features that
             predict the tags).
         fuse: "none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper).
-        dropout: see `CamMethod`; the released code has none. Words are found without it.
-        frozen_levels: see `CamMethod`; on a ResNet the released VWE and VWL-L have 3, VWL-M 0.
-        warm_up: see `CamMethod`; until then there are no words.
+        common: see `CamMethod`. Words are found without dropout; on a ResNet the released VWE and VWL-L have 3
+            ``frozen_levels``, VWL-M 0; while it warms up there are no words.
 
     Attributes:
         words: the codebook and what belongs to it, or None.
@@ -88,11 +87,9 @@ class VWE(CamMethod):
         rate: float = 1e-3,
         words_from: Pooling = "gap",
         fuse: Fuse = "none",
-        dropout: float = 0.0,
-        frozen_levels: int = 0,
-        warm_up: float = 0.0,
+        **common: Unpack[CamOptions],
     ) -> None:
-        super().__init__(backbone, n_classes, dropout=dropout, frozen_levels=frozen_levels, warm_up=warm_up)
+        super().__init__(backbone, n_classes, **common)
         _check_name("pooling", pooling, Pooling)
         _check_name("codebook", codebook, Codebook)
         _check_name("histogram", histogram, Histogram)
