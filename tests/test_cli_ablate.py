@@ -53,6 +53,7 @@ def test_an_ablation_from_the_command_line(ablate, tmp_path):
         (("cam", "--vary", "localize.stride=4,0"), "localize.stride", "greater than or equal to 1"),
         (("cam", "--vary", "localize.scales=[1.0"), "not closed", ""),
         (("cam", "--vary", "localize.stride=4", "--seeds", "0"), "--seeds 0", "at least 1"),
+        (("affinitynet-beta", "--row", "beta=0"), "unknown row of affinitynet-beta 'beta=0'", "'beta="),
         (("cam", "--vary", "localize.stride=4", "--until", "end"), "unknown stage 'end'", "localize"),
         (("cam", "--vary", "localize.stride=4", "--into", "none.md"), "none.md", "Markdown"),
         (("affinitynet-beta", "--vary", "localize.stride=4"), "is a study", "leave --vary out"),

@@ -96,6 +96,20 @@ def test_a_wrong_study_is_named_with_the_key(tree, message):
     assert "\n" not in str(raised.value)
 
 
+def test_some_rows_of_a_study_keep_their_order_and_published_figures():
+    tree = {"name": "t", "recipe": "cam", "vary": {"seed_of": [1, 2, 3]}, "published": {"maps": [4, None, 6]}}
+    study = parse_study(tree, "t")
+    assert study.only([]) is study
+    some = study.only(["seed_of=3", "seed_of=1"])
+    assert [(row.label, row.published) for row in some.all_rows()] == [
+        ("seed_of=1", {"maps": 4}),
+        ("seed_of=3", {"maps": 6}),
+    ]
+    assert [row.set for row in some.all_rows()] == [("seed_of=1",), ("seed_of=3",)]
+    with pytest.raises(WeaksegError, match="unknown row of t 'four'; available: 'seed_of=1', 'seed_of=2'"):
+        study.only(["seed_of=1", "four"])
+
+
 def test_a_study_may_be_a_file(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nrecipe: cam\nvary: {localize.stride: [4, 8]}\n")
     assert len(find_study(str(tmp_path / "mine.yaml"), []).all_rows()) == 2

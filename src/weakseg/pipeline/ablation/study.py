@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from weakseg.errors import one_of
 from weakseg.pipeline.ablation.columns import COLUMNS
 from weakseg.pipeline.recipe import StageName
 from weakseg.pipeline.sections import Section
@@ -105,6 +106,19 @@ class Study(Section):
                 settings = tuple(f"{key}={text}" for key, text in pairs)
                 found.append(Row(label=label, recipe=self.recipe, set=settings, published=self._figures(len(found))))
         return tuple(found)
+
+    def only(self, labels: Sequence[str]) -> Study:
+        """The study with some of its rows, in its own order; with all for no labels.
+
+        Raises:
+            WeaksegError: a label that no row has.
+        """
+        rows = self.all_rows()
+        for label in labels:
+            if label not in [row.label for row in rows]:
+                raise one_of(f"row of {self.name}", label, (repr(row.label) for row in rows))
+        chosen = tuple(row for row in rows if row.label in labels)
+        return self.model_copy(update={"rows": chosen, "vary": (), "published": {}}) if labels else self
 
     def _figures(self, index: int) -> dict[str, float]:
         figures = {name: column[index] for name, column in self.published.items() if index < len(column)}
