@@ -50,7 +50,7 @@ def fails(tmp_path, photos):
         ("backbone.weights=packaged", "test_resnet", "tf_efficientnet_lite0"),
         ("segment.backbone.weights=/none.pth", "/none.pth: no such weights file", "packaged, hub, none"),
         ("classify.method=cma", "unknown CAM method 'cma'; available: ", "sipe"),
-        ("classify.options={drop: 0.5}", "classify.options", "drop"),
+        ("classify.options={drop: 0.5}", "classify.options: unknown option of cam 'drop'", "root, dropout, frozen"),
         ("classify.options={dropout: 7}", "classify.options", "between 0 and 1"),
         ("classify.options={frozen_levels: 99}", "frozen_levels", "0 to 5"),
         ("segment.network=deeplab", "unknown segmentation network 'deeplab'", "deeplabv3plus"),

@@ -63,7 +63,7 @@ def ablate(
     data: DataOption,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ..., for every run")] = None,
     vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
-    row: Annotated[list[str] | None, typer.Option(help="Only this row; repeatable. By default all.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="Only the row of this label; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,

@@ -1,6 +1,7 @@
-"""Runs whose networks come trained: from another run, or from the authors' checkpoints by their tensors' names."""
+"""Runs whose networks come trained from another run; those of the authors are in tests/models/test_released.py."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,38 @@ def test_another_file_of_the_same_name_is_noticed(trained, tmp_path: Path):
     assert keys[0] != keys[1]
     kept = load_file(tmp_path / "run" / "classify" / "weights.safetensors")
     assert torch.equal(kept["classifier.weight"], 2 * there["classifier.weight"])
+
+
+def test_a_run_does_not_delete_what_it_is_given(trained, tmp_path: Path):
+    recipe, root = trained
+    folder = shutil.copytree(root / "run", tmp_path / "run")
+    for stage in ("classify", "relate"):
+        file = folder / stage / "weights.safetensors"
+        ended = tiny.weakseg(*arguments(root / "photos", folder, f"{stage}.checkpoint={file}", recipe=recipe))
+        line = tiny.error_line(ended)
+        assert f"{stage}.checkpoint: {file} lies where this run writes" in line
+        assert "choose another --out" in line
+        assert file.is_file()
+
+
+def test_a_network_of_other_classes_is_refused(trained, tmp_path: Path):
+    recipe, root = trained
+    other = shutil.copytree(root / "run", tmp_path / "other")
+    classes = json.loads((other / "classes.json").read_text())
+    (other / "classes.json").write_text(json.dumps(classes | {"names": classes["names"][::-1]}))
+    ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *given(other), recipe=recipe))
+    assert "was trained for the classes dog, cow, cat, not cat, cow, dog" in tiny.error_line(ended)
+
+
+def test_the_curve_of_a_training_goes_with_its_network(trained, tmp_path: Path):
+    recipe, root = trained
+    folder = shutil.copytree(root / "run", tmp_path / "run")
+    assert {row["stage"] for row in Run(folder).log.rows()} == {"classify", "relate"}
+    ended = tiny.weakseg(
+        *arguments(root / "photos", folder, given(root / "run")[0], "stages=[classify]", recipe=recipe)
+    )
+    assert ended.code == 0, ended.err
+    assert "classify" not in {row["stage"] for row in Run(folder).log.rows()}
 
 
 def test_a_wrong_file_is_told_before_anything_is_written(trained, tmp_path: Path):

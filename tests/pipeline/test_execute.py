@@ -139,12 +139,17 @@ def test_the_same_command_again_leaves_the_manifest(finished_run, tmp_path):
     ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, folder))
     assert ended.code == 0, ended.err
     assert (folder / "manifest.json").read_bytes() == before
-    ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, folder, "localize.background.threshold=0.3"))
+    moved = shutil.copytree(finished_run.photos, tmp_path / "moved")
+    ended = tiny.weakseg(*tiny.run_arguments(moved, folder))
+    assert ended.code == 0, ended.err
+    assert manifest(folder) == json.loads(before) | {"data": f"voc:{moved}"}
+    record = folder / "classify" / "stage.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"peak_memory_mib": 99999}))
+    ended = tiny.weakseg(*tiny.run_arguments(moved, folder, "localize.background.threshold=0.3"))
     assert ended.code == 0, ended.err
     assert manifest(folder)["metrics"] != json.loads(before)["metrics"]
-    assert manifest(folder)["peak_memory_mib"] >= max(
-        record["peak_memory_mib"] for record in manifest(folder)["stages"].values()
-    )
+    assert manifest(folder)["finished"] > json.loads(before)["finished"]
+    assert manifest(folder)["peak_memory_mib"] == 99999
 
 
 def test_the_log_holds_loss_rate_and_speed_of_every_training(finished_run):

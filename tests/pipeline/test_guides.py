@@ -89,7 +89,9 @@ def test_a_damaged_file_says_how_to_get_another(photos: Path, tmp_path: Path):
     path = kept(tmp_path / "run")["p0"]
     path.write_bytes(b"no picture")
     ended = tiny.weakseg(*arguments(photos, tmp_path / "run"))
-    assert str(path) in tiny.error_line(ended)
+    line = tiny.error_line(ended)
+    assert str(path) in line
+    assert "delete it to have it made anew" in line
     path.unlink()
     ended = tiny.weakseg(*arguments(photos, tmp_path / "run"))
     assert ended.code == 0, ended.err

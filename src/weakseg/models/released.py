@@ -37,7 +37,8 @@ from weakseg.models.irnet import IRNet
 from weakseg.models.weights import put_state, read_state
 
 # The beginnings of names there and here; the longest that fits counts. WR38 and VGG16 stand at the root there.
-BACKBONES = dict.fromkeys(("", "resnet50.", "resnet101.", "resnet."), "backbone.features.")
+OWN_BACKBONE = "backbone.features."
+BACKBONES = dict.fromkeys(("", "resnet50.", "resnet101.", "resnet."), OWN_BACKBONE)
 # What is stored once more under another name.
 ALIASES = ("stage", "backbone.", "newly_added.", "edge_layers.", "dp_layers.", "mean_shift.")
 HEADS: dict[type[nn.Module], dict[str, str]] = {
@@ -78,15 +79,15 @@ def load_checkpoint(model: nn.Module, path: Path) -> None:
 
     Args:
         model: any for a run's ``weights.safetensors``; for the authors' as the table above says. The number of classes
-            must be the checkpoint's.
+            must be the checkpoint's. Tensors of parts that the network has not are left out, and the log says which.
         path: a .pth, .pt or .safetensors file of the whole network's ``state_dict()``.
 
     Raises:
         WeaksegError: the file cannot be read, is of another network, or the authors have no such network.
     """
-    state = read_state(path)
-    if state.keys() == model.state_dict().keys():
-        put_state(model, state, str(path), ())
+    state, own = read_state(path), model.state_dict()
+    if any(key.startswith(OWN_BACKBONE) for key in state):
+        put_state(model, {key: state[key] for key in state if key in own}, str(path), state.keys() - own.keys())
     else:
         put_released(model, state, str(path))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from weakseg.engine.device import build_fabric, describe, peak_memory_mib
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.background import check_backgrounds
+from weakseg.pipeline.checkpoints import check_checkpoints
 from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import check_networks, weights_origin
 from weakseg.pipeline.recipe import Recipe
@@ -25,6 +26,8 @@ from weakseg.pipeline.stages import ALL
 
 RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
 """Of each stage, in the manifest."""
+MEASURED = ("weakseg", "libraries", "machine", "started", "finished", "peak_memory_mib")
+"""Of the manifest: when and on what the stages were done."""
 TRAINED = ("classify", "relate", "segment")
 LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
 
@@ -48,17 +51,18 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
+        check_checkpoints(recipe, run, source.classes)
         check_networks(recipe, len(source.classes), [name for name in keys if not run.is_done(name, keys[name])])
         check_backgrounds(recipe)
         run.write_recipe(recipe)
         run.write_classes(source.classes)
-        finished = run.is_finished(keys)
-        if not finished:
+        # What is finished stays measured when and where it was.
+        measured = {key: run.read_manifest()[key] for key in MEASURED} if run.is_finished(keys) else {}
+        if not measured:
             _write_manifest(context, data, problems, finished=False)
         run_stages(context, stages, keys)
         run.tidy(recipe.stages)
-        if not finished:  # else it tells when and on which machine it was done
-            _write_manifest(context, data, problems, finished=True)
+        _write_manifest(context, data, problems, finished=True, measured=measured)
     return run
 
 
@@ -93,7 +97,9 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
     return Context(recipe, run, fabric, source, train.without_masks(), val, frozenset(excluded)), problems
 
 
-def _write_manifest(context: Context, data: str, problems: list[str], *, finished: bool) -> None:
+def _write_manifest(
+    context: Context, data: str, problems: list[str], *, finished: bool, measured: Mapping[str, Any] | None = None
+) -> None:
     recipe, run = context.recipe, context.run
     earlier = read_json(run.manifest_path) or {}
     records = {name: run.record(name) for name in recipe.stages}
@@ -129,6 +135,7 @@ def _write_manifest(context: Context, data: str, problems: list[str], *, finishe
             ),
             "stages": {name: {key: record.get(key) for key in RECORDED} for name, record in records.items()},
             "metrics": read_json(run.folder / "metrics.json") if finished and "evaluate" in recipe.stages else None,
+            **(measured or {}),
         },
     )
 

@@ -34,7 +34,7 @@ def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
 
 def checkpoint_of(recipe: Recipe, stage: str) -> str | None:
     """The file of a trained network that a stage is given instead of training one."""
-    checkpoint: str | None = getattr(getattr(recipe, stage), "checkpoint", None)
+    checkpoint: str | None = getattr(getattr(recipe, stage, None), "checkpoint", None)
     return checkpoint
 
 

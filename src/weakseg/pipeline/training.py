@@ -16,6 +16,7 @@ from weakseg.pipeline.stage import Context
 
 def keep(context: Context, stage: str, model: nn.Module) -> dict[str, Any]:
     """Write a network that came trained into the stage's folder, as if it had been trained there."""
+    context.run.log.rewind(stage, 0)
     save_weights(context.folder(stage) / "weights.safetensors", model)
     return {"steps": 0}
 

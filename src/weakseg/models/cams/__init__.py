@@ -49,10 +49,14 @@ def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -
 
 
 def option_names(method: str) -> list[str]:
-    """The keyword arguments of a CAM method, its own first."""
-    makers = [vars(kind)["__init__"] for kind in CAM_METHODS[method].__mro__ if "__init__" in vars(kind)]
-    parameters = [parameter for maker in makers for parameter in signature(maker).parameters.values()]
-    return list(dict.fromkeys(each.name for each in parameters if each.kind is Parameter.KEYWORD_ONLY))
+    """The options of a CAM method, its own first, then those that it hands on to its base (``**common``)."""
+    names: dict[str, None] = {}
+    for maker in (vars(kind)["__init__"] for kind in CAM_METHODS[method].__mro__ if "__init__" in vars(kind)):
+        _, _, _, *options = signature(maker).parameters.values()  # self, backbone, number of classes
+        names |= {option.name: None for option in options if option.kind is not Parameter.VAR_KEYWORD}
+        if not any(option.kind is Parameter.VAR_KEYWORD for option in options):
+            break
+    return list(names)
 
 
 __all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "Cpn", "PlainCam", "Seam", "Sipe", "build_cam"]

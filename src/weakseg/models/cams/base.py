@@ -29,8 +29,8 @@ class CamMethod(nn.Module, ABC):
     Args:
         backbone: the network below.
         n_outputs: of the linear classifier: C, or C + 1 where it scores the background too.
-        dropout: probability of dropping a feature channel of the coarsest level in training; AffinityNet, SEAM and CPN
-            0.5, the others 0.
+        dropout: probability of dropping a feature channel of the coarsest level in training; the codes of AffinityNet,
+            SEAM and CPN have 0.5, the others none.
         frozen_levels: how many of the backbone's finest levels are not trained; IRNet 3 on a ResNet (up to layer2).
         warm_up: share of the training, 0 to 1, in which only the classification loss is used. The released codes have
             none; a network that starts far from the tags gains from it.

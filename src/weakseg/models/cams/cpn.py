@@ -55,7 +55,7 @@ class Cpn(ContextCam):
             of its raw maps.
         cpcr: use CPCR, the difference of what one half does not explain to the other's revised maps.
         context: see `Context`. With "none" the terms "cpcr", "tcp_revised" and "minimum" fall away.
-        common: see `ContextCam`, whose defaults are the released code's; ``hard_share`` is of CPCR.
+        common: see `ContextCam`; ``hard_share`` is of CPCR. The released code has ``dropout`` 0.5 and one frozen level.
 
     Raises:
         WeaksegError: no such kind of pairs or share, and as `ContextCam`.

@@ -37,7 +37,7 @@ class Seam(ContextCam):
         scale: of the second view, below 1.
         equivariance: use ER, the mean difference between the maps of both views.
         cross: use ECR, the difference of each view's maps to the revised maps of the other.
-        common: see `ContextCam`, whose defaults are the released code's; ``hard_share`` is of ECR.
+        common: see `ContextCam`; ``hard_share`` is of ECR. The released code has ``dropout`` 0.5 and one frozen level.
     """
 
     def __init__(

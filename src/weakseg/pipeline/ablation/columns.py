@@ -50,11 +50,15 @@ def _score(stage: str, figure: str, *, best: bool = False) -> Read:
 
 
 def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1) -> Read:
-    """Seconds of a stage per image and pass; None where it was interrupted, which leaves its time unknown."""
+    """Seconds of a stage per image and pass.
+
+    None where it was interrupted, which leaves its time unknown, and where a trained network was given.
+    """
 
     def read(run: Measured) -> float | None:
         record = run.records.get(stage, {})
-        if record.get("seconds") is None or record.get("sessions", 1) > 1:
+        given = (record.get("summary") or {}).get("steps") == 0
+        if record.get("seconds") is None or record.get("sessions", 1) > 1 or given:
             return None
         images = int(run.manifest["lists"]["train"]["images"])
         return float(record["seconds"]) / (images * passes(run.recipe))
