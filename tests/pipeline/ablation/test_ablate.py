@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+import tiny
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.ablation import ablate as module
 from weakseg.pipeline.ablation import apart
@@ -51,6 +52,10 @@ def test_every_row_with_every_seed_and_nothing_twice(ask, executed, tmp_path):
         *(".lock", "ablation.json", "stride=8", "stride=16"),
         *("table.md", "table.csv", "runs.json", "plot.png"),
     }
+    record = Run(executed[0]).record("classify")
+    seen = len(tiny.TRAIN) * Run(executed[0]).read_recipe().classify.train.epochs
+    for name, column in (("seconds", "train_seconds"), ("cpu_seconds", "train_cpu_seconds")):
+        assert summary.results[0].figures[column] == pytest.approx(record[name] / seen)
     # A run that took stages over is the run that it would be alone.
     execute(make_plan(request)[1].recipe, request.data, tmp_path / "alone")
     assert maps(tmp_path / "alone") == maps(executed[1])

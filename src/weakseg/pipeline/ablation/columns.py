@@ -49,8 +49,8 @@ def _score(stage: str, figure: str, *, best: bool = False) -> Read:
     return read
 
 
-def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1) -> Read:
-    """Seconds of a stage per image and pass.
+def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1, *, of: str = "seconds") -> Read:
+    """Seconds of a stage per image and pass, by the clock or "cpu_seconds" of all threads.
 
     None where it was interrupted, which leaves its time unknown, and where a trained network was given.
     """
@@ -58,10 +58,10 @@ def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1) -> 
     def read(run: Measured) -> float | None:
         record = run.records.get(stage, {})
         given = (record.get("summary") or {}).get("steps") == 0
-        if record.get("seconds") is None or record.get("sessions", 1) > 1 or given:
+        if record.get(of) is None or record.get("sessions", 1) > 1 or given:
             return None
         images = int(run.manifest["lists"]["train"]["images"])
-        return float(record["seconds"]) / (images * passes(run.recipe))
+        return float(record[of]) / (images * passes(run.recipe))
 
     return read
 
@@ -81,6 +81,9 @@ COLUMNS = {
     "refined": Column("pseudo masks", _score("refine", "miou_present")),
     "val": Column("network, val", _score("predict", "miou_present")),
     "train_seconds": Column("training s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs), 3),
+    "train_cpu_seconds": Column(
+        "training CPU s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs, of="cpu_seconds"), 3
+    ),
     "localize_seconds": Column("maps s/image", _seconds("localize"), 3),
     "refine_seconds": Column("refining s/image", _seconds("refine"), 3),
     "memory": Column("peak RAM MiB", _peak_memory, 0),
@@ -91,7 +94,7 @@ LEGEND = {
     "maps": "maps: with the recipe's fixed background",
     "best": "best: with the background that scores best, which is chosen with the masks",
     "ground": "bg, fg: of the maps, IoU of the background and mean IoU of the classes",
-    "train_seconds": "training s/image: per image and epoch",
+    "train_": "training s/image: per image and epoch, by the clock, and CPU: processor time of all threads",
 }
 """What the headings do not say, by a part of the columns' names."""
 
