@@ -68,14 +68,10 @@ class Summary:
     given: dict[str, Any]
 
     def columns(self) -> tuple[str, ...]:
-        """The study's columns, or all that there are; without those that neither a run nor the paper has."""
-        rows = self.study.all_rows()
-        return tuple(
-            name
-            for name in self.study.columns or DEFAULT
-            if any(result.figures.get(name) is not None for result in self.results)
-            or any(name in row.published for row in rows)
-        )
+        """The study's columns, or all that there are; without those that no run has measured."""
+        wanted = self.study.columns or DEFAULT
+        measured = [name for name in wanted if any(result.figures.get(name) is not None for result in self.results)]
+        return tuple(measured or wanted)
 
     def of(self, row: Row) -> list[Result]:
         """The results of a row."""
