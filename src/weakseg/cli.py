@@ -63,7 +63,7 @@ def ablate(
     data: DataOption,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ..., for every run")] = None,
     vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
-    row: Annotated[list[str] | None, typer.Option(help="Only the row of this label; repeatable.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="Run only the row of this label; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
     overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,
@@ -82,9 +82,9 @@ def ablate(
     from weakseg.pipeline.ablation.find import find_study
     from weakseg.pipeline.ablation.plan import Request
 
-    found = find_study(study, vary or []).only(row or [])
+    found = find_study(study, vary or [])
     folder = out or Path("runs") / found.name
-    summary = run_all(Request(found, data, folder, seeds, overlays or [], overrides or [], until, into))
+    summary = run_all(Request(found, data, folder, row or [], seeds, overlays or [], overrides or [], until, into))
     show(summary, folder)
 
 

@@ -74,6 +74,22 @@ def test_every_row_with_every_seed_and_nothing_twice(ask, executed, tmp_path):
     assert executed[done:] == [out / "stride=32" / f"seed{seed}" for seed in (0, 1)]
 
 
+def test_rows_may_be_run_one_after_the_other(ask, executed):
+    vary = "localize.stride=8,16,32"
+    ablate(ask(vary, rows=["stride=32"]))
+    both = ablate(ask(vary, rows=["stride=8"]))
+    out = ask(vary).out
+    assert executed == [out / "stride=32" / "seed0", out / "stride=8" / "seed0"]
+    assert [row.label for row in both.study.all_rows()] == ["stride=8", "stride=32"]
+    assert both.cell(both.study.all_rows()[1], "maps") is not None
+    table = (out / "table.md").read_text()
+    assert table.index("| stride=8 |") < table.index("| stride=32 |")
+    assert "stride=16" not in table
+    # A run that was made for something else is not of this table.
+    short = ablate(ask(vary, rows=["stride=8"], until="classify"))
+    assert [row.label for row in short.study.all_rows()] == ["stride=8"]
+
+
 def test_an_interrupted_ablation_has_a_table_and_goes_on(ask, executed, monkeypatch):
     here, request = module.execute_apart, ask("localize.stride=8,16,32")
 

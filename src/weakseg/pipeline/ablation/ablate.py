@@ -29,24 +29,29 @@ def ablate(request: Request) -> Summary:
     """Run what is not done yet, and write the table after every run.
 
     Writes ``table.md``, ``table.csv``, ``runs.json`` and, where single numbers are varied, ``plot.png`` into
-    ``request.out``. A run that fails is told in the table and stops no other one.
+    ``request.out``. A run that fails is told in the table and stops no other one. Rows that are not asked for stand in
+    the table with the runs that they have there already.
 
     Raises:
         WeaksegError: before anything is run, for a request that cannot be run as a whole.
     """
-    plan = make_plan(request)
+    asked = {row.label for row in request.study.only(request.rows).all_rows()}
+    everything = make_plan(request)
+    plan = [planned for planned in everything if planned.row.label in asked]
     source = open_source(request.data)
     check_plan(plan[: len(plan) // request.seeds], source)  # of one seed
     if request.into is not None:
         put_between(request.into, request.out.name, None)
     _claim(request)
-    results: list[Result] = []
     with Run(request.out).locked():
         write_json(request.out / IDENTITY, request.identity())
+        others = [planned for planned in everything if planned.row.label not in asked]
+        results = [_measured(other) for other in others if _is_done(other, source)]
+        study = request.study.only([*asked, *(result.row.label for result in results)])
         for number, planned in enumerate(plan, 1):
             say(f"{number}/{len(plan)} {planned.title}", "bold")
             results.append(_run(planned, request, source))
-            summary = Summary(request.study, results, request.identity())
+            summary = Summary(study, results, request.identity())
             _write(summary, request)
             say(summary.line_of(results[-1]), "red" if results[-1].error else "green")
     return summary
@@ -104,6 +109,11 @@ def _run(planned: Planned, request: Request, source: Source) -> Result:
     except (WeaksegError, OSError) as problem:
         error = str(problem)
     return Result(planned.row, recipe.seed, str(run.folder), error)
+
+
+def _is_done(planned: Planned, source: Source) -> bool:
+    run = planned.run
+    return run.manifest_path.exists() and run.is_finished(expected_keys(planned.recipe, source, run))
 
 
 def _measured(planned: Planned) -> Result:

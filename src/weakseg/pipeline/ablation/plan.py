@@ -27,6 +27,7 @@ class Request:
         study: its rows.
         data: source, as ``voc:PATH``.
         out: directory; the runs are ``out/ROW/seedN``.
+        rows: labels of those to run; none for all.
         seeds: how many, counted from the recipe's.
         overlays: laid over every recipe.
         overrides: ``key.path=value`` for every row.
@@ -37,6 +38,7 @@ class Request:
     study: Study
     data: str
     out: Path
+    rows: Sequence[str] = ()
     seeds: int = 3
     overlays: Sequence[str] = ()
     overrides: Sequence[str] = ()
