@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from weakseg.errors import WeaksegError
+
+
+def command(main: Callable[[], None]) -> None:
+    """Run a script; what is wrong with its input is told in one line, with exit code 2."""
+    try:
+        main()
+    except WeaksegError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:

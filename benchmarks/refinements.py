@@ -195,4 +195,4 @@ def conditions(rows: list[Row], given: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    document.command(main)

@@ -56,4 +56,4 @@ def conditions(record: Record) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    document.command(main)

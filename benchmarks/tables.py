@@ -1,6 +1,8 @@
 """Write the README's table of a weakly supervised run beside its upper bound, from the runs' manifests.
 
-python benchmarks/tables.py runs/animals runs/animals-supervised --beside runs/animals-irnet --into README.md
+python benchmarks/tables.py runs/animals runs/animals-supervised --refined runs/animals-walk --beside runs/animals-irnet
+
+with --into README.md to put it there.
 """
 
 from __future__ import annotations
@@ -111,4 +113,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    document.command(main)

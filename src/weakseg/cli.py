@@ -84,7 +84,18 @@ def ablate(
 
     found = find_study(study, vary or [])
     folder = out or Path("runs") / found.name
-    summary = run_all(Request(found, data, folder, row or [], seeds, overlays or [], overrides or [], until, into))
+    request = Request(
+        found,
+        data,
+        folder,
+        rows=row or [],
+        seeds=seeds,
+        overlays=overlays or [],
+        overrides=overrides or [],
+        until=until,
+        into=into,
+    )
+    summary = run_all(request)
     show(summary, folder)
 
 

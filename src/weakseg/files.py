@@ -82,7 +82,7 @@ def put_between(path: Path, name: str, table: str | None) -> None:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WeaksegError(f"{path}: cannot be read; --into needs a Markdown file ({error})") from error
+        raise WeaksegError(f"{path}: cannot be read as Markdown ({error})") from error
     marks = re.compile(rf"(<!-- table:{re.escape(name)} -->\n).*?(<!-- end -->)", re.S)
     if len(marks.findall(text)) != 1:
         raise WeaksegError(f"{path}: must hold <!-- table:{name} --> and <!-- end --> on lines of their own, once")

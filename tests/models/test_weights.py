@@ -267,8 +267,8 @@ def test_a_file_without_tensors_by_name_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("weights", ["imagenet", "nowhere/weights.pth", "weights.npz"])
-def test_unknown_sources_list_what_there_is(weights: str) -> None:
-    with pytest.raises(WeaksegError, match=rf"{weights}.*available: packaged, hub, none, or a .safetensors"):
+def test_unknown_sources_list_what_needs_no_file(weights: str) -> None:
+    with pytest.raises(WeaksegError, match=rf"{weights}.*available without a file: packaged, hub, none"):
         build_backbone("test_resnet", weights=weights)
 
 

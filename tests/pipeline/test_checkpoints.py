@@ -65,6 +65,28 @@ def test_another_file_of_the_same_name_is_noticed(trained, tmp_path: Path):
     assert torch.equal(kept["classifier.weight"], 2 * there["classifier.weight"])
 
 
+def test_a_network_counts_by_its_content_wherever_it_lies(trained, tmp_path: Path):
+    recipe, root = trained
+    there = root / "run" / "classify" / "weights.safetensors"
+    for file in (there, Path(shutil.copy(there, tmp_path / "cam.safetensors"))):
+        more = (f"classify.checkpoint={file}", "stages=[classify,localize]")
+        ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *more, recipe=recipe))
+        assert ended.code == 0, ended.err
+    assert "localize: done before, unchanged" in ended.err + ended.out
+
+
+@pytest.mark.parametrize("content", ['["cat", "cow"]', '{"names": 3}', "no JSON"])
+def test_a_file_of_that_name_that_is_no_runs_is_left_alone(trained, tmp_path: Path, content: str):
+    recipe, root = trained
+    (tmp_path / "classes.json").write_text(content)
+    (tmp_path / "models").mkdir()
+    file = shutil.copy(root / "run" / "classify" / "weights.safetensors", tmp_path / "models" / "cam.safetensors")
+    more = (f"classify.checkpoint={file}", "stages=[classify]")
+    ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *more, recipe=recipe))
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "classes.json").read_text() == content
+
+
 def test_a_run_does_not_delete_what_it_is_given(trained, tmp_path: Path):
     recipe, root = trained
     folder = shutil.copytree(root / "run", tmp_path / "run")
@@ -84,6 +106,13 @@ def test_a_network_of_other_classes_is_refused(trained, tmp_path: Path):
     (other / "classes.json").write_text(json.dumps(classes | {"names": classes["names"][::-1]}))
     ended = tiny.weakseg(*arguments(root / "photos", tmp_path / "run", *given(other), recipe=recipe))
     assert "was trained for the classes dog, cow, cat, not cat, cow, dog" in tiny.error_line(ended)
+    # An ablation says it before its first row is run.
+    fitting = root / "run" / "classify" / "weights.safetensors"
+    arguments_ = ["ablate", recipe, "--with", str(tiny.write_overlay(tmp_path)), "--data", f"voc:{root / 'photos'}"]
+    vary = f"classify.checkpoint={fitting},{other / 'classify' / 'weights.safetensors'}"
+    ended = tiny.weakseg(*arguments_, "--vary", vary, "--out", str(tmp_path / "ablation"), "--seeds", "1")
+    assert "was trained for the classes dog, cow, cat, not cat, cow, dog" in tiny.error_line(ended)
+    assert not (tmp_path / "ablation").exists()
 
 
 def test_the_curve_of_a_training_goes_with_its_network(trained, tmp_path: Path):

@@ -20,7 +20,7 @@ from weakseg.errors import WeaksegError
 logger = logging.getLogger("weakseg")
 
 PACKAGED = "tf_efficientnet_lite0"
-_SOURCES = "packaged, hub, none, or a .safetensors, .pth or .pt file"
+_SUFFIXES = (".safetensors", ".pth", ".pt")
 # Under which keys training scripts put the state_dict of the network.
 _NESTED = ("state_dict", "model", "model_state_dict", "net")
 
@@ -44,7 +44,11 @@ def load_weights(network: nn.Module, name: str, weights: str) -> None:
     elif weights == "hub":
         load_state(network, _hub_state(name), f"{name!r} from the hub")
     elif weights != "none":
-        load_state(network, read_state(Path(weights)), weights)
+        try:
+            state = read_state(Path(weights))
+        except WeaksegError as error:
+            raise WeaksegError(f"{error}; available without a file: packaged, hub, none") from error
+        load_state(network, state, weights)
 
 
 def load_packaged(network: nn.Module) -> None:
@@ -80,10 +84,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         WeaksegError: no such file, another suffix, or a file that holds more than tensors.
     """
-    if path.suffix not in (".safetensors", ".pth", ".pt"):
-        raise WeaksegError(f"unknown weights {str(path)!r}; available: {_SOURCES}")
+    if path.suffix not in _SUFFIXES:
+        raise WeaksegError(f"{path}: not a weights file; it must be called {', '.join(_SUFFIXES)}")
     if not path.is_file():
-        raise WeaksegError(f"{path}: no such weights file; available: {_SOURCES}")
+        raise WeaksegError(f"{path}: no such weights file")
     try:
         pickled = path.suffix != ".safetensors"
         state: Any = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)

@@ -44,7 +44,7 @@ def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int,
     """
     run = Run(folder)
     recipe, files = run.read_recipe(), collect(paths)
-    weights = run.stage_folder("segment") / "weights.safetensors"
+    weights = run.weights_path("segment")
     if "segment" not in recipe.stages or not weights.exists():
         raise WeaksegError(
             f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
-from weakseg.files import read_json
 from weakseg.pipeline.networks import checkpoint_of
 from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import CLASSES, Run
+from weakseg.pipeline.run import RECIPE, Run
 
 
 def check_checkpoints(recipe: Recipe, run: Run, classes: Classes) -> None:
@@ -21,12 +20,14 @@ def check_checkpoints(recipe: Recipe, run: Run, classes: Classes) -> None:
         path = Path(checkpoint).resolve()
         if path.is_relative_to(run.stage_folder(stage).resolve()):
             raise WeaksegError(
-                f"{stage}.checkpoint: {checkpoint} lies where this run writes its own; copy it elsewhere, or choose "
-                "another --out"
+                f"{stage}.checkpoint: {checkpoint} lies where this run writes its own; choose another --out, or copy "
+                "it elsewhere"
             )
-        known = (read_json(path.parent.parent / CLASSES) or {}).get("names")
-        if stage == "classify" and known is not None and tuple(known) != classes.names:
-            raise WeaksegError(
-                f"{stage}.checkpoint: {checkpoint} was trained for the classes {', '.join(known)}, not "
-                f"{', '.join(classes.names)}; use data of the same classes in the same order"
-            )
+        origin = Run(path.parent.parent)
+        if stage == "classify" and path == origin.weights_path(stage) and (origin.folder / RECIPE).exists():
+            known = origin.read_classes().names
+            if known != classes.names:
+                raise WeaksegError(
+                    f"{stage}.checkpoint: {checkpoint} was trained for the classes {', '.join(known)}, not "
+                    f"{', '.join(classes.names)}; use data of the same classes in the same order"
+                )

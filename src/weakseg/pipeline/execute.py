@@ -14,10 +14,9 @@ from weakseg.data.source import Source, open_source
 from weakseg.engine.device import build_fabric, describe, peak_memory_mib
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
-from weakseg.pipeline.background import check_backgrounds
-from weakseg.pipeline.checkpoints import check_checkpoints
+from weakseg.pipeline.checks import check_run
 from weakseg.pipeline.inputs import fingerprint, readable
-from weakseg.pipeline.networks import check_networks, weights_origin
+from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
 from weakseg.pipeline.sections import DataSection
@@ -47,17 +46,18 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         hardware = recipe.hardware
         fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
         context, unreadable = prepare(recipe, source, run, fabric)
+        for text in unreadable:
+            say(f"left out: {text}", "yellow")
         problems = [*source.problems, *unreadable]
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
-        check_checkpoints(recipe, run, source.classes)
-        check_networks(recipe, len(source.classes), [name for name in keys if not run.is_done(name, keys[name])])
-        check_backgrounds(recipe)
+        check_run(recipe, run, source.classes, [name for name in keys if not run.is_done(name, keys[name])])
         run.write_recipe(recipe)
         run.write_classes(source.classes)
         # What is finished stays measured when and where it was.
-        measured = {key: run.read_manifest()[key] for key in MEASURED} if run.is_finished(keys) else {}
+        earlier = run.read_manifest() if run.is_finished(keys) else {}
+        measured = {key: earlier[key] for key in MEASURED if key in earlier}
         if not measured:
             _write_manifest(context, data, problems, finished=False)
         run_stages(context, stages, keys)
@@ -89,8 +89,6 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
             source.image_set(recipe.data.val), run.folder / "inputs.val.json", masks=False, title="read val"
         )
         problems += more
-    for text in problems:
-        say(f"left out: {text}", "yellow")
     kept = {sample.id for images in (train, val) if images for sample in images.samples}
     splits = {recipe.data.train, recipe.data.val} & set(source.splits)
     excluded = {sample.id for split in splits for sample in source.splits[split]} - kept

@@ -54,6 +54,12 @@ def weights_origin(recipe: Recipe, stage: str) -> dict[str, str]:
     return origin
 
 
+def weights_key(recipe: Recipe, stage: str) -> dict[str, str]:
+    """`weights_origin` for a stage's key: a given network counts by its content, wherever it lies."""
+    origin = weights_origin(recipe, stage)
+    return {name: value for name, value in origin.items() if name != "checkpoint" or "sha256" not in origin}
+
+
 def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMethod:
     """The CAM network; ``pretrained`` loads the backbone's weights or the stage's checkpoint, else the caller loads."""
     with torch.random.fork_rng(devices=[]):

@@ -26,6 +26,7 @@ RECIPE = "recipe.yaml"
 CLASSES = "classes.json"
 MANIFEST = "manifest.json"
 RECORD = "stage.json"
+WEIGHTS = "weights.safetensors"
 
 
 def digest(content: Any) -> str:
@@ -64,6 +65,10 @@ class Run:
     def stage_folder(self, stage: str) -> Path:
         """Where a stage writes."""
         return self.folder / stage
+
+    def weights_path(self, stage: str) -> Path:
+        """Where a stage's trained network is."""
+        return self.stage_folder(stage) / WEIGHTS
 
     def record(self, stage: str) -> dict[str, Any]:
         """What is known of a stage: key, done, seconds, cpu_seconds, peak_memory_mib, sessions, summary.
@@ -118,7 +123,7 @@ class Run:
 
     def weights_hash(self, stage: str) -> str | None:
         """SHA-256 of the weights that a stage has trained; None before it ends."""
-        path = self.stage_folder(stage) / "weights.safetensors"
+        path = self.weights_path(stage)
         return file_hash(path) if path.exists() else None
 
     def write_recipe(self, recipe: Recipe) -> None:

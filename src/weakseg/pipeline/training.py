@@ -17,7 +17,7 @@ from weakseg.pipeline.stage import Context
 def keep(context: Context, stage: str, model: nn.Module) -> dict[str, Any]:
     """Write a network that came trained into the stage's folder, as if it had been trained there."""
     context.run.log.rewind(stage, 0)
-    save_weights(context.folder(stage) / "weights.safetensors", model)
+    save_weights(context.run.weights_path(stage), model)
     return {"steps": 0}
 
 

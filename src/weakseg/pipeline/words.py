@@ -76,7 +76,7 @@ def draw_words(
 def _network(run: Run) -> tuple[VWE, Tensor]:
     """The trained network and its codebook (k, D), on the device."""
     recipe = run.read_recipe()
-    weights = run.stage_folder("classify") / "weights.safetensors"
+    weights = run.weights_path("classify")
     if "classify" not in recipe.stages or not weights.exists():
         raise WeaksegError(f"{run.folder}: no trained CAM network there; finish `weakseg run` with a classify stage")
     model = cam_network(recipe, len(run.read_classes()), pretrained=False)

@@ -85,6 +85,12 @@ def test_rows_may_be_run_one_after_the_other(ask, executed):
     table = (out / "table.md").read_text()
     assert table.index("| stride=8 |") < table.index("| stride=32 |")
     assert "stride=16" not in table
+    # A damaged run costs its own row alone.
+    manifest = out / "stride=32" / "seed0" / "manifest.json"
+    manifest.write_text(manifest.read_text()[:40])
+    left = ablate(ask(vary, rows=["stride=8"]))
+    assert [row.label for row in left.study.all_rows()] == ["stride=8"]
+    assert len(executed) == 2
     # A run that was made for something else is not of this table.
     short = ablate(ask(vary, rows=["stride=8"], until="classify"))
     assert [row.label for row in short.study.all_rows()] == ["stride=8"]
@@ -135,6 +141,16 @@ def test_the_peak_memory_is_that_of_the_run_that_trained(ask, executed):
     record.write_text(json.dumps(json.loads(record.read_text()) | {"peak_memory_mib": 99999}))
     shutil.rmtree(executed[1])
     assert ablate(request).results[1].figures["memory"] == 99999
+    # What was interrupted has used memory that nobody has measured.
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"sessions": 2}))
+    assert ablate(request).results[0].figures["memory"] is None
+
+
+def test_super_pixels_have_a_time_of_their_own(ask, executed):
+    vary = ("classify.options.pairs=grid,superpixel",)
+    tokens = ("classify.train.epochs=1", "localize.scales=[0.5]", "classify.options.segments=20")
+    grid, superpixel = ablate(ask(*vary, recipe="cpn", overrides=tokens, until="classify")).results
+    assert grid.figures["guide_seconds"] < superpixel.figures["guide_seconds"] < superpixel.figures["train_seconds"]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def ablate(request: Request) -> Summary:
     with Run(request.out).locked():
         write_json(request.out / IDENTITY, request.identity())
         others = [planned for planned in everything if planned.row.label not in asked]
-        results = [_measured(other) for other in others if _is_done(other, source)]
+        results = [result for other in others if (result := _earlier(other, source)) is not None]
         study = request.study.only([*asked, *(result.row.label for result in results)])
         for number, planned in enumerate(plan, 1):
             say(f"{number}/{len(plan)} {planned.title}", "bold")
@@ -111,9 +111,14 @@ def _run(planned: Planned, request: Request, source: Source) -> Result:
     return Result(planned.row, recipe.seed, str(run.folder), error)
 
 
-def _is_done(planned: Planned, source: Source) -> bool:
+def _earlier(planned: Planned, source: Source) -> Result | None:
     run = planned.run
-    return run.manifest_path.exists() and run.is_finished(expected_keys(planned.recipe, source, run))
+    try:
+        done = run.manifest_path.exists() and run.is_finished(expected_keys(planned.recipe, source, run))
+        return _measured(planned) if done else None
+    except (WeaksegError, OSError) as problem:  # a damaged run is told when it is asked for
+        say(f"{planned.title}: left out: {problem}", "yellow")
+        return None
 
 
 def _measured(planned: Planned) -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weakseg.pipeline.networks import checkpoint_of
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run
 
@@ -57,8 +58,7 @@ def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1, *, 
 
     def read(run: Measured) -> float | None:
         record = run.records.get(stage, {})
-        given = (record.get("summary") or {}).get("steps") == 0
-        if record.get(of) is None or record.get("sessions", 1) > 1 or given:
+        if record.get(of) is None or record.get("sessions", 1) > 1 or checkpoint_of(run.recipe, stage) is not None:
             return None
         images = int(run.manifest["lists"]["train"]["images"])
         return float(record[of]) / (images * passes(run.recipe))
@@ -66,9 +66,21 @@ def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1, *, 
     return read
 
 
-def _peak_memory(run: Measured) -> float:
-    """Peak memory of the processes that did the stages (not of a GPU) in MiB."""
-    return float(run.manifest["peak_memory_mib"])
+def _guide_seconds(run: Measured) -> float | None:
+    """Seconds per image in which a CAM method's guides (super-pixels) were made, once before the training."""
+    summary = run.records.get("classify", {}).get("summary") or {}
+    whole = _seconds("classify")(run)
+    if whole is None or "guide_seconds" not in summary:
+        return None
+    return float(summary["guide_seconds"]) / int(run.manifest["lists"]["train"]["images"])
+
+
+def _peak_memory(run: Measured) -> float | None:
+    """Peak memory of the processes that did the stages (not of a GPU) in MiB; None if one was interrupted."""
+    records = run.records.values()
+    peaks = [float(record["peak_memory_mib"]) for record in records if record.get("peak_memory_mib")]
+    whole = len(peaks) == len(records) and all(record.get("sessions", 1) == 1 for record in records)
+    return max(peaks) if whole else None
 
 
 COLUMNS = {
@@ -84,6 +96,7 @@ COLUMNS = {
     "train_cpu_seconds": Column(
         "training CPU s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs, of="cpu_seconds"), 3
     ),
+    "guide_seconds": Column("super-pixels s/image", _guide_seconds, 3),
     "localize_seconds": Column("maps s/image", _seconds("localize"), 3),
     "refine_seconds": Column("refining s/image", _seconds("refine"), 3),
     "memory": Column("peak RAM MiB", _peak_memory, 0),
@@ -94,7 +107,9 @@ LEGEND = {
     "maps": "maps: with the recipe's fixed background",
     "best": "best: with the background that scores best, which is chosen with the masks",
     "ground": "bg, fg: of the maps, IoU of the background and mean IoU of the classes",
-    "train_": "training s/image: per image and epoch, by the clock, and CPU: processor time of all threads",
+    "train_seconds": "training s/image: per image and epoch, by the clock, with what is made before the first",
+    "train_cpu": "training CPU s/image: the same as processor time of all threads",
+    "guide": "super-pixels s/image: made once, before the first epoch",
 }
 """What the headings do not say, by a part of the columns' names."""
 

@@ -10,9 +10,8 @@ from typing import Any
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.ablation.study import Row, Study, key_of
-from weakseg.pipeline.background import check_backgrounds
+from weakseg.pipeline.checks import check_run
 from weakseg.pipeline.loading import load_recipe, validate
-from weakseg.pipeline.networks import check_networks
 from weakseg.pipeline.recipe import STAGES, Recipe, StageName
 from weakseg.pipeline.run import Run, digest
 from weakseg.pipeline.sections import DataSection
@@ -105,21 +104,20 @@ def check_plan(plan: Sequence[Planned], source: Source) -> None:
     checked: set[str] = set()
     for planned in plan:
         try:
-            _check(planned.recipe, source, checked)
+            _check(planned, source, checked)
         except WeaksegError as error:
             raise WeaksegError(f"{planned.row.label}: {error}") from error
 
 
-def _check(recipe: Recipe, source: Source, checked: set[str]) -> None:
+def _check(planned: Planned, source: Source, checked: set[str]) -> None:
+    recipe = planned.recipe
     source.image_set(recipe.data.train)
     if recipe.data.val != DataSection().val:
         source.image_set(recipe.data.val)
-    for stage in recipe.stages:
-        network = digest([stage, ALL[stage].settings(recipe)])
-        if network not in checked:  # seeds, and rows that differ in other stages, have the same one
-            check_networks(recipe, len(source.classes), [stage])
-            checked.add(network)
-    check_backgrounds(recipe)
+    networks = {stage: digest([stage, ALL[stage].settings(recipe)]) for stage in recipe.stages}
+    # Rows that differ in other stages have the same network.
+    check_run(recipe, planned.run, source.classes, [stage for stage in networks if networks[stage] not in checked])
+    checked.update(networks.values())
 
 
 def _recipe(row: Row, request: Request) -> Recipe:

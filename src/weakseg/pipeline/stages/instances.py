@@ -32,7 +32,7 @@ def _inputs(context: Context) -> Any:
 
 def _work(context: Context) -> dict[str, Any]:
     recipe, classes, device = context.recipe, context.train.classes, context.fabric.device
-    weights = context.folder("relate") / "weights.safetensors"
+    weights = context.run.weights_path("relate")
     model = trained(boundary_network(recipe, pretrained=False), weights, device)
     walk = recipe.refine.boundary_walk
     options = recipe.instances.model_dump() | walk.model_dump(exclude={"power"})

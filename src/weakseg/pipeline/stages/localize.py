@@ -28,7 +28,7 @@ def _inputs(context: Context) -> Any:
 def _work(context: Context) -> dict[str, Any]:
     section, classes, device = context.recipe.localize, context.train.classes, context.fabric.device
     network = cam_network(context.recipe, len(classes), pretrained=False)
-    model = trained(network, context.folder("classify") / "weights.safetensors", device)
+    model = trained(network, context.run.weights_path("classify"), device)
 
     def work(sample: Sample, image: Array) -> None:
         tags = torch.from_numpy(classes.multi_hot(sample.tags))

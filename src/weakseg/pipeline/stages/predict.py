@@ -29,7 +29,7 @@ def _work(context: Context) -> dict[str, Any]:
         return {"images": 0}
     section, classes, device = context.recipe.predict, context.val.classes, context.fabric.device
     network = segmentation_network(context.recipe, len(classes), pretrained=False)
-    model = trained(network, context.folder("segment") / "weights.safetensors", device)
+    model = trained(network, context.run.weights_path("segment"), device)
 
     def work(sample: Sample, image: Array) -> None:
         scores = segment_photo(model, image, scales=section.scales, flip=section.flip, device=device)

@@ -24,7 +24,7 @@ def _inputs(context: Context) -> Any:
 
 def _work(context: Context) -> dict[str, Any]:
     classes = context.train.classes
-    refine = build_refinement(context.recipe, context.folder("relate") / "weights.safetensors", context.fabric.device)
+    refine = build_refinement(context.recipe, context.run.weights_path("relate"), context.fabric.device)
 
     def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
         labels, confidence = to_mask(refine(image, maps))

@@ -7,7 +7,7 @@ from typing import Any
 
 from weakseg.pipeline.affinity import affinitynet, irnet
 from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.networks import backbone_of, weights_origin
+from weakseg.pipeline.networks import backbone_of, weights_key
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 
@@ -16,7 +16,7 @@ METHODS: dict[str, Callable[[Context], dict[str, Any]]] = {"affinitynet": affini
 
 def _settings(recipe: Recipe) -> Any:
     section, backbone = recipe.relate, backbone_of(recipe, "relate")
-    return [section.method, section.chosen.model_dump(), backbone.model_dump(), weights_origin(recipe, "relate")]
+    return [section.method, section.chosen.model_dump(), backbone.model_dump(), weights_key(recipe, "relate")]
 
 
 def _inputs(context: Context) -> Any:

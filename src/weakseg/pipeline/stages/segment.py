@@ -9,7 +9,7 @@ from weakseg.data.examples import LabelledExamples
 from weakseg.data.images import read_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
-from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_origin
+from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_key
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 from weakseg.pipeline.training import train
@@ -17,7 +17,7 @@ from weakseg.pipeline.training import train
 
 def _settings(recipe: Recipe) -> Any:
     backbone = backbone_of(recipe, "segment")
-    return [recipe.segment.model_dump(), backbone.model_dump(), weights_origin(recipe, "segment")]
+    return [recipe.segment.model_dump(), backbone.model_dump(), weights_key(recipe, "segment")]
 
 
 def _inputs(context: Context) -> Any:
