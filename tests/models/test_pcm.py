@@ -150,9 +150,29 @@ def test_keys_of_regions_are_mixed_as_released_or_kept_apart() -> None:
     maps = torch.rand(1, 1, 6, 7).expand(1, 4, 6, 7)
     levels, images = [torch.randn(1, 8, 6, 7), torch.randn(1, 10, 6, 7)], torch.randn(1, 3, 48, 56)
     for mixed in (True, False):
-        module = ContextModule((8, 10), regions=True, mixed_keys=mixed, widths=(4, 6), embedding=9)
+        module = ContextModule((8, 10), regions=True, as_released=mixed, widths=(4, 6), embedding=9)
         classes = module(maps, levels, images)[0, 1:]
         assert torch.allclose(classes[0], classes[1], rtol=1e-5, atol=1e-6) != mixed
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_the_released_code_compares_regions_with_pixels_as_pcm_sees_them(
+    released: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def attention(keys: Tensor, queries: Tensor) -> Tensor:
+        seen.append(queries)
+        return region_attention(keys, queries)
+
+    monkeypatch.setattr("weakseg.models.cams.pcm.region_attention", attention)
+    maps, levels = torch.rand(1, 4, 6, 7), [torch.randn(1, 8, 6, 7), torch.randn(1, 10, 6, 7)]
+    images = torch.randn(1, 3, 48, 56)
+    module = ContextModule((8, 10), regions=True, as_released=released, widths=(4, 6), embedding=9)
+    module(maps, levels, images)
+    nn.init.normal_(module.pixels.weight)
+    module(maps, levels, images)
+    assert torch.equal(*seen) != released
 
 
 @pytest.mark.parametrize("seed", range(5))

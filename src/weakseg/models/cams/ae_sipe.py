@@ -1,5 +1,8 @@
 """AE-SIPE: SIPE whose image-specific maps are refined by the colours of the photo and made again (SPEC 9).
 
+Im, An and Lee, Affinity Enhanced Image-Specific Prototypes for Weakly Supervised Semantic Segmentation, Journal of
+Broadcast Engineering 29(1), 2024, doi 10.5909/JBE.2024.29.1.10.
+
 PAMR (Araslanov and Roth, CVPR 2020) pulls the image-specific maps to the edges in the photo; the strongest channel of
 every pixel is then a new seed, its prototype a better one, and the maps made of these are the result. Hierarchical
 features tell in training, too, which pixels look alike.
@@ -10,6 +13,7 @@ network 71.0 / 71.1 on val / test. Other arrangements (`steps`): (Pr, IS) 59.5 /
 56.6 / 58.7, (PAMR, Pr, IS, Pr, IS) 62.3 / 65.4; the default is (PAMR, Pr, IS).
 
 Other than the released code, PAMR is given the channels of tagged classes only: the others are zero before and after.
+PAMR's kernel is that of all released code, an exponential of the absolute difference; the paper writes a Gaussian.
 """
 
 from __future__ import annotations

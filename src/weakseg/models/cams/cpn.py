@@ -1,4 +1,6 @@
-"""CPN: a photo and the two halves of a complementary pair must add up (Zhang et al., ICCV 2021; SPEC 5).
+"""CPN: a photo and the two halves of a complementary pair must add up (SPEC 5).
+
+Zhang, Gu, Zhang and Dai, Complementary Patch for Weakly Supervised Semantic Segmentation, ICCV 2021.
 
 Of a pair one image keeps the patches that the other hides. The sum of its maps, each weighted with the share λ of the
 photo that it shows, tells more than the map of the whole photo, so the whole is drawn towards the sum (TCP), and what
@@ -15,7 +17,9 @@ Published (table 2, mIoU of the maps on VOC train at the best threshold; grid an
 | + PRCM | | 57.43 |
 
 The arithmetic is that of the released code, on any backbone. Its final maps are halved, so that its thresholds of
-0.20 to 0.59 are 0.40 to 1.18 of the maps in [0, 1] that are made here.
+0.20 to 0.59 are 0.40 to 1.18 of the maps in [0, 1] that are made here. Other than there, super-pixels are those of the
+whole photo, made once, in place of each normalised crop's; and as with SEAM levels may differ in size, only the tagged
+classes are enlarged, and maps may be compared at their own size.
 """
 
 from __future__ import annotations

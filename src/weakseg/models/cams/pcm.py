@@ -1,8 +1,7 @@
 """Maps that a context module has revised: the networks of SEAM (PCM) and CPN (PRCM) on any backbone.
 
-PCM, the pixel correlation module, is of Wang et al., Self-supervised Equivariant Attention Mechanism for Weakly
-Supervised Semantic Segmentation, CVPR 2020. PRCM, the pixel-region correlation module, is of Zhang et al.,
-Complementary Patch for Weakly Supervised Semantic Segmentation, ICCV 2021: PCM plus attention to whole regions.
+PCM is SEAM's pixel correlation module (`weakseg.models.cams.seam` names the paper). PRCM, the pixel-region correlation
+module of CPN (`weakseg.models.cams.cpn`), is PCM plus attention to whole regions.
 
 The level names conv4, conv5 and conv6 of the papers' WideResNet-38 are the last three levels of any backbone here.
 Where these differ in size (a ResNet without dilation) the finer ones are resized to the coarsest; WR38's do not.
@@ -27,8 +26,9 @@ from weakseg.ops.maps import EPSILON, min_max_normalise, strided_size
 Context = Literal["none", "pcm", "prcm", "prcm_paper"]
 """How maps are revised: not at all, over similar pixels (PCM), or over similar pixels and regions (PRCM).
 
-PRCM's released code reads its keys, which lie in memory as channels x regions, as regions x channels, so that each
-region is compared by numbers of several. "prcm" does the same, "prcm_paper" gives every region its own key.
+PRCM's released code compares pixels by the embedding that PCM has too, and reads its keys, which lie in memory as
+channels x regions, as regions x channels, so that each region is compared by numbers of several. "prcm" does the same;
+"prcm_paper" gives every region its own key and pixels an embedding of their own for them, as the paper writes it.
 """
 
 
@@ -40,7 +40,7 @@ class ContextModule(nn.Module):
     Args:
         channels: of the two levels before the coarsest.
         regions: add the attention to regions. Its sum over all pixels is 1, so it adds about 1 / hw at each.
-        mixed_keys: of the regions, as the released code has them; see `Context`.
+        as_released: keys of the regions and queries of the pixels as in the released code; see `Context`.
         unit_features: see `ContextCam`.
         widths: channels of the two levels after their convolution.
         embedding: channels in which pixels are compared.
@@ -51,7 +51,7 @@ class ContextModule(nn.Module):
         channels: Sequence[int],
         *,
         regions: bool = False,
-        mixed_keys: bool = True,
+        as_released: bool = True,
         unit_features: bool = False,
         widths: tuple[int, int] = (64, 128),
         embedding: int = 192,
@@ -63,7 +63,8 @@ class ContextModule(nn.Module):
         self.reduce = nn.ModuleList(layers)
         self.pixels = _comparison(sum(widths) + 3, embedding)
         self.regions = _comparison(sum(widths) + 3, embedding) if regions else None
-        self.mixed_keys, self.unit_features = mixed_keys, unit_features
+        self.queries = _comparison(sum(widths) + 3, embedding) if regions and not as_released else None
+        self.unit_features = unit_features
 
     def forward(self, maps: Tensor, levels: Sequence[Tensor], images: Tensor) -> Tensor:
         """Revise maps.
@@ -86,8 +87,11 @@ class ContextModule(nn.Module):
         contexts = region_contexts(evidence, features)
         keys = F.relu(self.regions(contexts[..., None]))[..., 0]
         count, width, regions = keys.shape
-        keys = keys.reshape(count, regions, width) if self.mixed_keys else keys.transpose(1, 2)
-        return revised + region_attention(keys, F.relu(pixels)) * evidence
+        if self.queries is None:
+            keys, queries = keys.reshape(count, regions, width), pixels
+        else:
+            keys, queries = keys.transpose(1, 2), self.queries(features)
+        return revised + region_attention(keys, F.relu(queries)) * evidence
 
     def features(self, levels: Sequence[Tensor], images: Tensor, size: Sequence[int]) -> Tensor:
         """Image and reduced levels at one size: (N, 3 + sum(widths), h, w)."""
@@ -165,7 +169,7 @@ class ContextCam(CamMethod):
             self.context = ContextModule(
                 backbone.channels[-3:-1],
                 regions=context.startswith("prcm"),
-                mixed_keys=context == "prcm",
+                as_released=context == "prcm",
                 unit_features=unit_features,
             )
 

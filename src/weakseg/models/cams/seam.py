@@ -1,10 +1,15 @@
-"""SEAM: maps that stay the same when a photo is seen smaller (Wang et al., CVPR 2020; SPEC 4).
+"""SEAM: maps that stay the same when a photo is seen smaller (SPEC 4).
+
+Wang, Zhang, Kan, Shan and Chen, Self-supervised Equivariant Attention Mechanism for Weakly Supervised Semantic
+Segmentation, CVPR 2020.
 
 A network sees each photo at two sizes. Its maps must agree (equivariance, ER), and the maps of one size must agree
 with those that PCM has revised at the other (cross, ECR), so that PCM does not settle for what it already has.
 
 Published: 55.41 % mIoU of the maps on VOC train (best threshold), 63.61 after AffinityNet; with PRCM in place of PCM
-55.71 ("SEAM*" in table 1 of CPN's paper). The arithmetic is that of the released code, on any backbone.
+55.71 ("SEAM*" in table 1 of CPN's paper). The arithmetic is that of the released code, on any backbone. Other than
+there, levels of unlike sizes are brought to one (`weakseg.models.cams.pcm`), only the tagged classes are enlarged
+before they are compared, and maps may be compared at their own size (``loss_stride``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""VWE and VWL: visual words for weakly supervised segmentation (Ru et al., IJCAI 2021 and IJCV 2022; SPEC 6).
+"""VWE and VWL: visual words for weakly supervised segmentation (SPEC 6).
+
+Ru, Du and Wu, Learning Visual Words for Weakly-Supervised Semantic Segmentation, IJCAI 2021; Ru, Du, Zhan and Wu,
+Weakly-Supervised Semantic Segmentation with Visual Words Learning and Hybrid Pooling, IJCV 2022.
 
 A classifier of tags looks only at what tells the classes apart. Here it must also tell k visual words apart, and so
 look at whole objects; and its pooling lets both the whole and the telling spots count.
@@ -11,13 +14,15 @@ look at whole objects; and its pooling lets both the whole and the telling spots
   - VWL-M: a memory bank (``codebook`` "memory").
 * HSPP (`weakseg.ops.hspp`), hybrid spatial pyramid pooling instead of global average pooling.
 
-The loss is the sum of the soft margins of the predictions. Published on VOC, maps and masks by mIoU: VWE with ResNet50
-maps 52.9 (train) and 52.0 (val), 67.7 after IRNet, segmentation 67.2 (val) and 67.3 (test); VWL with ResNet101 maps
-56.9 and 57.3, segmentation 70.8 and 71.1.
+The loss is the sum of the soft margins of the predictions. Published on VOC by mIoU: maps on train without either 48.3,
+with words 51.1, with HSPP 50.6, with both 52.9 (val 52.0; ResNet50), 67.7 after IRNet, segmentation 67.2 (val) and 67.3
+(test); VWL with ResNet101 maps on train 56.9 (VWL-M) and 57.3 (VWL-L), segmentation 70.8 (val) and 71.1 (test).
 
 Where paper and released code differ the code is the default and an option has the paper's choice: ``histogram``,
 ``words_from``, ``fuse``. It is not known which made the published numbers. Here maps smaller than the finest level of
-HSPP work too, and the update of the memory bank, which crashes in the released code, is the one that was meant.
+HSPP work too, and the update of the memory bank, which crashes in the released code, is the one that was meant; the
+bank starts before the first step instead of after it. The paper does not say how the maps of words and classes, whose
+ranges differ, become comparable for ``fuse``: here each word map is brought to the height of its class map.
 """
 
 from __future__ import annotations
@@ -59,7 +64,8 @@ class VWE(CamMethod):
         rate: of memorised words: how far a step moves them.
         words_from: pooling of the features that predict the words: "gap" (code), or "hspp" (paper: the features that
             predict the tags).
-        fuse: "none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper).
+        fuse: "none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper),
+            brought to their height.
         common: see `CamMethod`. Words are found without dropout; on a ResNet the released VWE and VWL-L have 3
             ``frozen_levels``, VWL-M 0; while it warms up there are no words.
 
