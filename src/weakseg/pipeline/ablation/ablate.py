@@ -136,7 +136,7 @@ def _measured(planned: Planned) -> Result:
             "date": manifest["finished"][:10],
             "list": planned.recipe.data.train,
             "images": manifest["lists"]["train"]["images"],
-            "chosen_with_masks": manifest["masks_used"]["for_choosing"],
+            "chosen_with_masks": planned.recipe.chosen_with_masks or "nothing",
         },
     )
 
