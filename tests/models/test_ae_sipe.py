@@ -5,6 +5,7 @@ import torch
 from tiny_stages import TinyStages, check_gradients, full_size_valid, golden_sipe
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
+from weakseg.models.cams import ae_sipe
 from weakseg.models.cams.ae_sipe import AeSipe
 from weakseg.models.cams.sipe import Sipe, allowed_channels
 from weakseg.ops.pamr import pamr
@@ -64,12 +65,23 @@ def test_structure_seeds_are_those_of_ae_sipe(golden):
     np.testing.assert_array_equal(structure_seeds(general, structure) * allowed, arrays["seeds"])
 
 
-def test_inference_is_that_of_ae_sipe(golden):
+def test_inference_is_that_of_ae_sipe(golden, monkeypatch):
     arrays = golden("ae_sipe_cam_infer")
     model, _ = golden_sipe(AeSipe, arrays)
+    made, refine = [], model.specific_maps
+
+    def prototypes(*given):
+        made.append(class_prototypes(*given))
+        return made[-1]
+
+    monkeypatch.setattr(model, "specific_maps", lambda general, *rest: made.append(general) or refine(general, *rest))
+    monkeypatch.setattr(ae_sipe, "class_prototypes", prototypes)
     image = golden_images(golden("ae_sipe_forward"))[:1]
     with torch.no_grad():
         maps = model.eval().scale_maps(torch.cat([image, image.flip(-1)]), torch.from_numpy(arrays["label"])[1:])
+    general, found = made
+    np.testing.assert_allclose(general[0], arrays["norm_cam"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[0], arrays["prototypes"], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(maps, arrays["IS_cam"], rtol=1e-5, atol=1e-6)
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from golden_nets import fill
+from golden_nets import fill, stat
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams import CAM_METHODS, PlainCam, build_cam
@@ -52,8 +52,19 @@ def test_full_size_cam_is_that_of_irnet(irn_cam: PlainCam, golden: Golden) -> No
     for stage, level in enumerate(levels, start=1):
         assert level.shape == tuple(vectors[f"stage{stage}_shape"])
         np.testing.assert_allclose(level[:, :8], vectors[f"stage{stage}_ch0_7"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(stat(level), vectors[f"stage{stage}_stat"], rtol=1e-6)
     np.testing.assert_allclose(logits, vectors["logits"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(cam, vectors["cam"], rtol=1e-4, atol=1e-5)
+    new = irn_cam.new_parameters()
+    assert [len(list(irn_cam.parameters())) - len(new), len(new)] == vectors["n_group"].tolist()
+
+
+def test_the_first_level_is_what_irnet_holds_fixed(golden: Golden) -> None:
+    """It cuts the gradient after layer2, too, in place of which three levels are frozen here."""
+    with torch.device("meta"):
+        backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
+    backbone.freeze_levels(1)
+    assert sum(not parameter.requires_grad for parameter in backbone.parameters()) == golden("full_irn_cam")["n_frozen"]
 
 
 @pytest.mark.parametrize("vectors", ["psa_cam_merge"])

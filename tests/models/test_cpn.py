@@ -43,7 +43,7 @@ def losses(cam: Cpn, side: int = 64) -> dict[str, torch.Tensor]:
     return cam.losses(images, tags, *[patches for _ in cam.guides])
 
 
-def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden) -> None:
+def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden, hard_differences: list[float]) -> None:
     data = {key: torch.from_numpy(value) for key, value in golden("cpn_losses").items()}
     maps = {key: data[key].requires_grad_() for key in ("cam", "rv", "cam1", "rv1", "cam2", "rv2")}
     views = [View(maps[f"cam{number}"], maps[f"rv{number}"], (16, 16)) for number in ("", "1", "2")]
@@ -56,6 +56,7 @@ def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden) -> 
     assert list(terms) == ["classification", "minimum", *expected]
     for name, value in expected.items():
         torch.testing.assert_close(terms[name], value, rtol=1e-5, atol=1e-6)
+    assert hard_differences == pytest.approx([data["loss_cpcr1"].item(), data["loss_cpcr2"].item()], rel=1e-5)
     torch.testing.assert_close(terms["classification"] + terms["minimum"], data["loss_cls"], rtol=1e-5, atol=1e-6)
     total = sum(terms.values())
     torch.testing.assert_close(total, data["loss"], rtol=1e-5, atol=1e-6)

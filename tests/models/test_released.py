@@ -45,6 +45,69 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "vwe_resnet50": lambda: VWE(resnet50(), 20),
 }
 
+SEAM = {
+    "classifier.weight": "fc8.weight",
+    "context.reduce.0.weight": "f8_3.weight",
+    "context.reduce.1.weight": "f8_4.weight",
+    "context.pixels.weight": "f9.weight",
+}
+AFFINITYNET = {
+    "head.reduce.0.weight": "f8_3.weight",
+    "head.reduce.1.weight": "f8_4.weight",
+    "head.reduce.2.weight": "f8_5.weight",
+    "head.join.weight": "f9.weight",
+}
+ORIGINS: dict[str, tuple[str, dict[str, str]]] = {
+    "psa_resnet38_aff": ("", AFFINITYNET),
+    "psa_vgg16_aff": (
+        "",
+        AFFINITYNET
+        | {
+            "head.norms.0.weight": "gn8_3.weight",
+            "head.norms.0.bias": "gn8_3.bias",
+            "head.norms.1.weight": "gn8_4.weight",
+            "head.norms.1.bias": "gn8_4.bias",
+            "head.norms.2.weight": "gn8_5.weight",
+            "head.norms.2.bias": "gn8_5.bias",
+        },
+    ),
+    "seam_resnet38": ("", SEAM),
+    "cpn_resnet38": ("", SEAM | {"context.regions.weight": "f10.weight"}),
+    "irn_resnet50_irn": (
+        "resnet50.",
+        {
+            "edge.reduce.4.0.weight": "fc_edge5.0.weight",
+            "edge.reduce.0.1.bias": "fc_edge1.1.bias",
+            "edge.join.bias": "fc_edge6.bias",
+            "displacement.reduce.2.1.weight": "fc_dp3.1.weight",
+            "displacement.join_coarse.0.weight": "fc_dp6.0.weight",
+            "displacement.join.1.weight": "fc_dp7.1.weight",
+            "displacement.point.weight": "fc_dp7.3.weight",
+            "mean_shift": "fc_dp7.4.running_mean",
+        },
+    ),
+    "sipe_resnet50": (
+        "resnet50.",
+        {
+            "classifier.weight": "classifier.weight",
+            "hierarchy.sides.0.weight": "side1.weight",
+            "hierarchy.sides.1.weight": "side2.weight",
+            "hierarchy.sides.2.weight": "side3.weight",
+            "hierarchy.sides.3.weight": "side4.weight",
+        },
+    ),
+    "vwe_resnet50": (
+        "resnet.",
+        {
+            "classifier.weight": "classifier.weight",
+            "words.codebook": "VWE.centroid",
+            "words.head.weight": "fc_a.weight",
+            "words_of_features.weight": "fc_b.weight",
+        },
+    ),
+}
+"""What stands before the names of the backbone's tensors there, and the names there of those of the head."""
+
 
 @pytest.fixture(scope="module")
 def shapes(golden_folder: Path) -> Callable[[str], dict[str, list[int]]]:
@@ -78,27 +141,23 @@ def test_every_tensor_finds_its_place(
 
 
 def numbered(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Every tensor filled with a number of its own."""
-    return {key: torch.full(value.shape, float(index)) for index, (key, value) in enumerate(state.items())}
+    """Every tensor filled with a number of its own, without memory."""
+    return {key: torch.tensor(float(index)).expand(value.shape) for index, (key, value) in enumerate(state.items())}
 
 
-def test_irnet_takes_each_tensor_from_its_own_name(empty: State) -> None:
-    state = numbered(empty("irn_resnet50_irn"))
-    model = IRNet(resnet50())
-    put_released(model, state, "irn")
-    pairs = {
-        "edge.reduce.4.0.weight": "fc_edge5.0.weight",
-        "edge.reduce.0.1.bias": "fc_edge1.1.bias",
-        "edge.join.bias": "fc_edge6.bias",
-        "displacement.reduce.2.1.weight": "fc_dp3.1.weight",
-        "displacement.join_coarse.0.weight": "fc_dp6.0.weight",
-        "displacement.join.1.weight": "fc_dp7.1.weight",
-        "displacement.point.weight": "fc_dp7.3.weight",
-        "mean_shift": "fc_dp7.4.running_mean",
-        "backbone.features.layer4.2.conv3.weight": "resnet50.layer4.2.conv3.weight",
-    }
-    own = model.state_dict()
-    assert all(torch.equal(own[name], state[key]) for name, key in pairs.items())
+@pytest.mark.parametrize("network", ORIGINS)
+def test_each_tensor_comes_from_its_own_name(network: str, empty: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes tell neither CPN's f9 from f10, nor VWE's words from what predicts them, nor a mean from a variance."""
+    model, loaded = on_meta(network), {}
+    monkeypatch.setattr(model, "load_state_dict", lambda state, strict: loaded.update(state))
+    state = numbered(empty(network))
+    put_released(model, state, "net.pth")
+    keys = list(state)
+    found = {name: keys[int(value.flatten()[0])] for name, value in loaded.items()}
+    prefix, origins = ORIGINS[network]
+    here = "backbone.features."
+    origins = origins | {name: prefix + name.removeprefix(here) for name in loaded if name.startswith(here)}
+    assert {name: found[name] for name in origins} == origins
 
 
 def test_a_checkpoint_gives_the_cam_of_its_authors(

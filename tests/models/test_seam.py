@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from weakseg.models.backbones import build_backbone
-from weakseg.models.cams.consistency import View
+from weakseg.models.cams.consistency import TaggedChannels, View
 from weakseg.models.cams.seam import Seam
 
 Golden = Callable[[str], dict[str, NDArray[Any]]]
@@ -26,7 +26,7 @@ def views(maps: dict[str, Tensor]) -> list[View]:
     return [View(maps[f"cam{number}"], maps[f"rv{number}"], size) for number, size in zip("12", SIZES, strict=True)]
 
 
-def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden) -> None:
+def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden, hard_differences: list[float]) -> None:
     data = {key: torch.from_numpy(value) for key, value in golden("seam_losses").items()}
     maps = {key: data[key].requires_grad_() for key in ("cam1", "rv1", "cam2", "rv2")}
     terms = small_seam().terms(views(maps), data["label"])
@@ -39,11 +39,22 @@ def test_losses_and_gradients_are_those_of_the_released_code(golden: Golden) -> 
     assert list(terms) == list(expected)
     for name, term in terms.items():
         torch.testing.assert_close(term, expected[name], rtol=1e-5, atol=1e-6)
+    assert hard_differences == pytest.approx([data["loss_ecr1"].item(), data["loss_ecr2"].item()], rel=1e-5)
+    torch.testing.assert_close(terms["classification"] + terms["minimum"], data["loss_cls"], rtol=1e-5, atol=1e-6)
     total = sum(terms.values())
     torch.testing.assert_close(total, data["loss"], rtol=1e-5, atol=1e-6)
     total.backward()
     for key, given in maps.items():
         torch.testing.assert_close(given.grad, data[f"grad_{key}"], rtol=1e-5, atol=1e-9)
+
+
+def test_as_many_differences_are_hard_as_in_the_released_code(golden: Golden) -> None:
+    """One of size 1 among the 21 x 12 x 12 of an image has a mean of 1 / k."""
+    nothing = torch.zeros(1, 21, *SIZES[1])
+    one = nothing.clone()
+    one[0, 3, 4, 5] = 1
+    mean = TaggedChannels(torch.ones(1, 20)).hard_difference(one, nothing, small_seam().hard_share)
+    assert 1 / mean.item() == pytest.approx(golden("seam_losses")["topk_k"])
 
 
 def test_losses_look_at_the_photos_and_at_smaller_ones(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:

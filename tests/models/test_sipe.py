@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from golden_nets import fill
+from golden_nets import fill, stat
 from tiny_stages import check_gradients, full_size_valid, golden_sipe
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
@@ -60,6 +60,20 @@ def test_every_part_of_training_is_that_of_sipe(golden):
     np.testing.assert_allclose(image_specific_maps(found, features), arrays["IS_cam"], rtol=1e-5, atol=1e-6)
 
 
+def test_consistency_pulls_both_maps_as_in_sipe(golden, monkeypatch):
+    arrays = golden("sipe_units")
+    general, specific = (torch.from_numpy(arrays[name]).requires_grad_() for name in ("norm_cam", "IS_cam"))
+    model = small_sipe()
+    monkeypatch.setattr(model, "_general", lambda logits, features: general)
+    monkeypatch.setattr(model, "specific_maps", lambda *parts: specific)
+    photos = torch.zeros(2, 3, 320, 384)  # with a grid of 20 x 24
+    loss = model.losses(photos, torch.ones(2, 4), torch.ones(2, 320, 384))["consistency"]
+    np.testing.assert_allclose(loss.item(), arrays["gsc"], rtol=1e-5)
+    loss.backward()
+    np.testing.assert_allclose(general.grad, arrays["grad_cam"], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(specific.grad, arrays["grad_IS"], rtol=1e-5, atol=1e-9)
+
+
 def test_inference_is_that_of_sipe(golden):
     arrays = golden("sipe_cam_infer")
     model, _ = golden_sipe(Sipe, golden("sipe_forward"))
@@ -92,15 +106,13 @@ def test_full_size_network_is_that_of_sipe(golden):
         features = model.hierarchy(levels)
         general = maps_with_background(model.classifier(levels[-1])) * allowed
         seeds = structure_seeds(general, levels[-1]) * allowed
-        found = class_prototypes(seeds, features).flatten()
+        found = class_prototypes(seeds, features)
         maps = model.specific_maps(general, levels[-1], features, allowed, image)
     np.testing.assert_allclose(model.logits(image).detach(), arrays["score"][..., 0, 0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(general, arrays["cam"], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(seeds.argmax(1), arrays["seeds"])
     np.testing.assert_allclose(maps, arrays["IS_cam"], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(
-        [found.mean(), found.std(), found.abs().max()], arrays["proto_stat"][:3], rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(stat(found), arrays["proto_stat"], rtol=1e-4, atol=1e-6)
     new = model.new_parameters()
     assert [len(list(model.parameters())) - len(new), len(new)] == list(arrays["n_group"])
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from golden_nets import fill
+from golden_nets import fill, stat
 from weakseg.engine.optim import param_groups
 from weakseg.models.affinitynet import AffinityNet
 from weakseg.models.backbones import Backbone, build_backbone
@@ -44,6 +44,7 @@ def test_levels_and_cam_as_released(backbone: Backbone, image: Tensor, golden: G
     for name, level in zip(("conv4", "conv5", "conv5fc"), levels[2:], strict=True):
         assert level.shape == tuple(vectors[f"{name}_shape"])
         np.testing.assert_allclose(level[:, :8], vectors[f"{name}_ch0_7"], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(stat(level), vectors[f"{name}_stat"], rtol=1e-5)
     np.testing.assert_allclose(logits, vectors["logits"], rtol=1e-4, atol=1e-6)
     # Squared, because the root is steep near 0.
     np.testing.assert_allclose(maps**2, vectors["cam"][0] ** 2, rtol=1e-4, atol=1e-6)

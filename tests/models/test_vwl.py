@@ -38,6 +38,7 @@ def memory(arrays, **options):
 
 
 def test_training_is_that_of_learned_vwl(golden):
+    """Nothing here gives the file's entropies: the released code computes one, but its loss leaves it out too."""
     arrays, expected = golden("vwe_forward"), golden("vwl_learning")
     model = golden_vwe(arrays, decorrelation=1.0, frozen_levels=2)
     terms = model.losses(torch.from_numpy(arrays["x"]), torch.from_numpy(arrays["label"]))

@@ -53,12 +53,13 @@ def test_irn_merge(golden: Golden) -> None:
     torch.testing.assert_close(full, data["highres_cam"], rtol=1e-5, atol=1e-6)
 
 
-def test_vwe_merge(golden: Golden) -> None:
+@pytest.mark.parametrize(("name", "size"), [("strided_cam", (16, 21)), ("high_res", (61, 83))])
+def test_vwe_merge(name: str, size: tuple[int, int], golden: Golden) -> None:
     data = tensors(golden, "vwe_cam_merge")
     views = [data[f"cam{scale}"] for scale in range(4)]
     best = [torch.maximum(view[0], view[1].flip(-1))[data["label"][0] > 0] for view in views]
-    merged = maps.max_normalise(maps.sum_scales(best, (16, 21)))
-    torch.testing.assert_close(merged, data["strided_cam"], rtol=1e-5, atol=1e-6)
+    merged = maps.max_normalise(maps.sum_scales(best, size))
+    torch.testing.assert_close(merged, data[name], rtol=1e-5, atol=1e-6)
 
 
 def test_sipe_merge(golden: Golden) -> None:
