@@ -1,26 +1,13 @@
-from dataclasses import replace
-
 import numpy as np
-import pytest
 import torch
 from torch.nn import functional as F
 
 from golden_words import golden_vwe
-from weakseg.data.examples import TaggedExamples
-from weakseg.data.sample import ImageSet
-from weakseg.data.source import open_source
-from weakseg.data.transforms import Augmentation
 from weakseg.engine.checkpoint import load_weights, save_weights
-from weakseg.engine.device import build_fabric
-from weakseg.engine.log import MetricsLog
-from weakseg.engine.optim import Schedule
-from weakseg.engine.train import fit
 from weakseg.models.backbones import build_backbone
 from weakseg.models.cams.vwe import VWE
 from weakseg.models.cams.words import MemoryWords
 from weakseg.ops.words import decorrelation, word_histogram, word_presence
-
-VARIANTS = [{"decorrelation": 1.0}, {"codebook": "memory"}]
 
 
 def small_vwl(n_classes=4, **options):
@@ -137,38 +124,3 @@ def test_the_memory_is_kept_with_the_weights(tmp_path):
     load_weights(tmp_path / "weights.safetensors", other)
     assert torch.equal(other.words.codebook, model.words.codebook)
     assert other.words.started
-
-
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
-@pytest.mark.parametrize("n_classes", [1, 80])
-def test_any_number_of_classes_and_photos_without_tags(options, n_classes):
-    model = small_vwl(n_classes, **options).train()
-    tags = torch.zeros(3, n_classes)
-    tags[0, -1] = tags[1] = 1
-    terms = model.losses(torch.randn(3, 3, 64, 104), tags)
-    sum(terms.values()).backward()
-    assert all(torch.isfinite(term) for term in terms.values())
-    maps = model.eval().scale_maps(torch.randn(2, 3, 40, 56), tags[0])
-    assert maps.shape[0] == n_classes
-    assert torch.isfinite(maps).all()
-
-
-@pytest.fixture(scope="module")
-def four_scenes():
-    """Drawn once, not in every step."""
-    source = open_source("scenes:8,seed=1")
-    samples = list(source.image_set("train").samples)[:4]
-    drawn = [sample.read_image() for sample in samples]
-    samples = [replace(sample, image=lambda image=image: image) for sample, image in zip(samples, drawn, strict=True)]
-    return ImageSet(source.classes, samples)
-
-
-@pytest.mark.parametrize("options", VARIANTS, ids=str)
-def test_thirty_steps_on_four_scenes_lower_the_loss(options, four_scenes, tmp_path):
-    model = small_vwl(len(four_scenes.classes), **options)
-    examples = TaggedExamples(four_scenes, Augmentation(crop=96, flip=0), model.mean, model.std)
-    schedule = Schedule(epochs=30, batch_size=4, lr=0.003, momentum=0.9)
-    log = MetricsLog(tmp_path / "log.jsonl")
-    fit(model, examples, schedule, tmp_path, fabric=build_fabric("cpu"), seed=0, title="vwl", log=log)
-    first, _, last = (row["loss"] for row in log.rows())
-    assert last < first
