@@ -51,28 +51,20 @@ def _score(stage: str, figure: str, *, best: bool = False) -> Read:
 
 
 def _seconds(stage: str, passes: Callable[[Recipe], int] = lambda recipe: 1, *, of: str = "seconds") -> Read:
-    """Seconds of a stage per image and pass, by the clock or "cpu_seconds" of all threads.
+    """Seconds of a stage per image and pass: by the clock, "cpu_seconds" of all threads, or of a part in its summary.
 
     None where it was interrupted, which leaves its time unknown, and where a trained network was given.
     """
 
     def read(run: Measured) -> float | None:
         record = run.records.get(stage, {})
-        if record.get(of) is None or record.get("sessions", 1) > 1 or checkpoint_of(run.recipe, stage) is not None:
+        seconds = {**(record.get("summary") or {}), **record}.get(of)
+        if seconds is None or record.get("sessions", 1) > 1 or checkpoint_of(run.recipe, stage) is not None:
             return None
         images = int(run.manifest["lists"]["train"]["images"])
-        return float(record[of]) / (images * passes(run.recipe))
+        return float(seconds) / (images * passes(run.recipe))
 
     return read
-
-
-def _guide_seconds(run: Measured) -> float | None:
-    """Seconds per image in which a CAM method's guides (super-pixels) were made, once before the training."""
-    summary = run.records.get("classify", {}).get("summary") or {}
-    whole = _seconds("classify")(run)
-    if whole is None or "guide_seconds" not in summary:
-        return None
-    return float(summary["guide_seconds"]) / int(run.manifest["lists"]["train"]["images"])
 
 
 def _peak_memory(run: Measured) -> float | None:
@@ -96,7 +88,7 @@ COLUMNS = {
     "train_cpu_seconds": Column(
         "training CPU s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs, of="cpu_seconds"), 3
     ),
-    "guide_seconds": Column("super-pixels s/image", _guide_seconds, 3),
+    "guide_seconds": Column("super-pixels s/image", _seconds("classify", of="guide_seconds"), 3),
     "localize_seconds": Column("maps s/image", _seconds("localize"), 3),
     "refine_seconds": Column("refining s/image", _seconds("refine"), 3),
     "memory": Column("peak RAM MiB", _peak_memory, 0),
