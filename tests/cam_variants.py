@@ -21,7 +21,7 @@ VARIANTS: list[Variant] = [
     ("cpn", {"context": "prcm_paper"}),
     ("ae-sipe", {"steps": ("prototypes",)}),
     ("ae-sipe", {"steps": ("prototypes", "pamr", "prototypes")}),
-    ("ae-sipe", {"steps": ("pamr", "prototypes", "prototypes"), "normalise": "min-max"}),
+    ("ae-sipe", {"steps": ("pamr", "prototypes", "prototypes"), "normalise": "min-max", "pamr_kernel": "gaussian"}),
 ]
 """Methods with options: VWL-M, VWL-L with the paper's maps, SEAM*, the pairs and keys of CPN's paper, and the
 arrangements of AE-SIPE's. Other options of the papers' ablations are checked with their studies."""

@@ -97,6 +97,23 @@ def test_pamr_of_the_tagged_channels_is_that_of_all(golden):
     torch.testing.assert_close(model._refined(maps * allowed, allowed, images), expected)
 
 
+def test_the_kernel_of_pamr_is_a_choice(golden):
+    arrays = golden("ae_sipe_forward")
+    made = {}
+    for kernel in ("exponential", "gaussian"):
+        model, _ = golden_sipe(AeSipe, arrays, pamr_kernel=kernel)
+        with torch.no_grad():
+            _, _, _, allowed, images = parts(model, arrays)
+            maps = torch.rand(2, 5, 8, 10, generator=torch.Generator().manual_seed(0)) * allowed
+            made[kernel] = model._refined(maps, torch.ones_like(allowed), images)
+        colours = golden_images(arrays) * torch.tensor(model.std).view(3, 1, 1) + torch.tensor(model.mean).view(3, 1, 1)
+        colours = torch.nn.functional.interpolate(colours, (32, 40), mode="bilinear", align_corners=True)
+        expected = pamr(colours, maps, kernel=kernel)
+        expected = torch.nn.functional.interpolate(expected, (8, 10), mode="bilinear", align_corners=True)
+        torch.testing.assert_close(made[kernel], expected, rtol=1e-4, atol=1e-6)
+    assert (made["exponential"] - made["gaussian"]).abs().max() > 0.01
+
+
 def test_without_steps_it_is_sipe():
     options = {"train_structure": "coarsest", "normalise": "none"}
     ours, sipe = small(steps=(), **options), small(Sipe)
@@ -180,3 +197,5 @@ def test_mistakes_name_the_way_out():
         small(steps=["prototypes", "pamr"])
     with pytest.raises(WeaksegError, match="unknown normalise 'l2'; available: none, max, min-max"):
         small(normalise="l2")
+    with pytest.raises(WeaksegError, match="unknown pamr_kernel 'box'; available: exponential, gaussian"):
+        small(pamr_kernel="box")

@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from costs import LargestTensors
 from weakseg.ops import pamr as module
-from weakseg.ops.pamr import colour_kernel, pamr, weighted_mean
+from weakseg.ops.pamr import Kernel, colour_kernel, pamr, weighted_mean
 
 Golden = Callable[[str], dict[str, np.ndarray[Any, Any]]]
 SIDES = st.integers(1, 9)
 SEEDS = st.integers(0, 1000)
+KERNELS: st.SearchStrategy[Kernel] = st.sampled_from(["exponential", "gaussian"])
 DILATIONS = st.sampled_from([(1,), (1, 2), (2, 5, 24), (1, 2, 4, 8, 12, 24)])
 
 
@@ -29,7 +30,9 @@ def random_case(height: int, width: int, seed: int) -> tuple[Tensor, Tensor]:
     return torch.rand(2, 3, height, width, generator=generator), torch.rand(2, 4, height, width, generator=generator)
 
 
-def naive(image: np.ndarray[Any, Any], maps: np.ndarray[Any, Any], dilations: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def naive(
+    image: np.ndarray[Any, Any], maps: np.ndarray[Any, Any], dilations: tuple[int, ...], kernel: str
+) -> np.ndarray[Any, Any]:
     """One iteration on one image, pixel by pixel, as SPEC 8 words it; float64."""
     _, height, width = image.shape
     result = np.zeros_like(maps)
@@ -40,7 +43,10 @@ def naive(image: np.ndarray[Any, Any], maps: np.ndarray[Any, Any], dilations: tu
             colours = np.stack([image[:, b, a] for b, a in near], axis=1)
             centre = image[:, y, x, None]
             spread = np.concatenate([colours] + [centre] * len(dilations), axis=1).std(axis=1, ddof=1, keepdims=True)
-            weights = np.exp((-np.abs(colours - centre) / (1e-8 + 0.1 * spread)).mean(axis=0))
+            if kernel == "gaussian":
+                weights = np.exp(-((colours - centre) ** 2 / (2 * (1e-8 + spread) ** 2)).mean(axis=0))
+            else:
+                weights = np.exp((-np.abs(colours - centre) / (1e-8 + 0.1 * spread)).mean(axis=0))
             result[:, y, x] = sum(w * maps[:, b, a] for w, (b, a) in zip(weights / weights.sum(), near, strict=True))
     return result
 
@@ -75,37 +81,41 @@ def test_constant_image_as_released(golden: Golden) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([(1,), (1, 3), (2, 24)]), SEEDS)
-def test_equals_its_definition(h: int, w: int, dilations: tuple[int, ...], seed: int) -> None:
+@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([(1,), (1, 3), (2, 24)]), KERNELS, SEEDS)
+def test_equals_its_definition(h: int, w: int, dilations: tuple[int, ...], kernel: Kernel, seed: int) -> None:
     image, maps = random_case(h, w, seed)
-    refined = pamr(image, maps, iterations=1, dilations=dilations)
+    refined = pamr(image, maps, iterations=1, dilations=dilations, kernel=kernel)
     for found, one, scores in zip(refined, image.double().numpy(), maps.double().numpy(), strict=True):
-        torch.testing.assert_close(found, torch.from_numpy(naive(one, scores, dilations)).float(), rtol=1e-4, atol=1e-6)
+        expected = torch.from_numpy(naive(one, scores, dilations, kernel)).float()
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
-@given(SIDES, SIDES, DILATIONS, SEEDS)
-def test_keeps_constants_and_range(h: int, w: int, dilations: tuple[int, ...], seed: int) -> None:
+@given(SIDES, SIDES, DILATIONS, KERNELS, SEEDS)
+def test_keeps_constants_and_range(h: int, w: int, dilations: tuple[int, ...], kernel: Kernel, seed: int) -> None:
     image, maps = random_case(h, w, seed)
-    torch.testing.assert_close(colour_kernel(image, dilations).sum(dim=1), torch.ones(2, h, w))
+    torch.testing.assert_close(colour_kernel(image, dilations, kernel).sum(dim=1), torch.ones(2, h, w))
     constant = torch.full((2, 1, h, w), 0.3)
-    assert torch.equal(pamr(image, constant, dilations=dilations), constant)
-    refined = pamr(image, maps, dilations=dilations)
+    assert torch.equal(pamr(image, constant, dilations=dilations, kernel=kernel), constant)
+    refined = pamr(image, maps, dilations=dilations, kernel=kernel)
     assert (refined.amax(dim=(2, 3)) <= maps.amax(dim=(2, 3))).all()
     assert (refined.amin(dim=(2, 3)) >= maps.amin(dim=(2, 3))).all()
 
 
 @settings(max_examples=40, deadline=None)
-@given(SIDES, SIDES, st.sampled_from([0.0, 0.1, 1 / 3, 1.0]), st.integers(1, 3), SEEDS)
-def test_smooths_uniformly_where_all_is_one_colour(h: int, w: int, colour: float, far: int, seed: int) -> None:
+@given(SIDES, SIDES, st.sampled_from([0.0, 0.1, 1 / 3, 1.0]), st.integers(1, 3), KERNELS, SEEDS)
+def test_smooths_uniformly_where_all_is_one_colour(
+    h: int, w: int, colour: float, far: int, kernel: Kernel, seed: int
+) -> None:
     _, maps = random_case(h, w, seed)
     image = torch.full((2, 3, h, w), colour)
-    assert torch.equal(colour_kernel(image, (far,)), torch.full((2, 8, h, w), 1 / 8))
+    assert torch.equal(colour_kernel(image, (far,), kernel), torch.full((2, 8, h, w), 1 / 8))
     ring = torch.ones(1, 1, 3, 3) / 8
     ring[..., 1, 1] = 0
     padded = F.pad(maps.flatten(0, 1)[:, None], (far,) * 4, mode="replicate")
     expected = F.conv2d(padded, ring, dilation=far).view_as(maps)
-    torch.testing.assert_close(pamr(image, maps, iterations=1, dilations=(far,)), expected)
+    refined = pamr(image, maps, iterations=1, dilations=(far,), kernel=kernel)
+    torch.testing.assert_close(refined, expected)
 
 
 @settings(max_examples=40, deadline=None)
@@ -204,3 +214,5 @@ def test_refuses_what_does_not_fit() -> None:
     for dilations in ((), (1, 0)):
         with pytest.raises(ValueError, match="dilations are one or more"):
             pamr(image, maps, dilations=dilations)
+    with pytest.raises(ValueError, match="unknown kernel 'box'; available: exponential, gaussian"):
+        pamr(image, maps, kernel="box")  # type: ignore[arg-type]

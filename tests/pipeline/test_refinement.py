@@ -10,6 +10,8 @@ from torch import Tensor
 
 from weakseg.data.classmaps import ClassMaps
 from weakseg.ops.boundary_walk import enlarge, walk_within
+from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.ops.pamr import pamr
 from weakseg.pipeline.loading import load_recipe
 from weakseg.pipeline.refinement import Refinement, build_refinement, to_mask
 
@@ -54,6 +56,19 @@ def test_maps_with_their_own_background_walk_with_it(within: Callable[..., Refin
     expected = enlarge(walk_within(scores**1.5, boundary, radius=5, beta=10, log2_steps=8), (30, 38))
     assert torch.equal(labels, torch.tensor([0, 2, 7], dtype=torch.uint8)[expected.argmax(dim=0)])
     torch.testing.assert_close(confidence, expected.amax(dim=0) / expected.sum(dim=0))
+
+
+def test_pamr_and_crf_follow_in_their_order() -> None:
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).integers(0, 256, (30, 38, 3)).astype(np.uint8)
+    maps = ClassMaps((0, 2, 7), torch.rand(3, 30, 38), (30, 38))
+    section = "refine.pamr={iterations: 3, dilations: [1, 2], kernel: gaussian}"
+    steps = ("refine.steps=[background, pamr, crf]", "refine.background={rule: own, weight: 1.0}")
+    recipe = load_recipe("sipe", overrides=(*steps, section, "refine.crf.preset=irn"))
+    photo = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    refined = pamr(photo, maps.scores[None], iterations=3, dilations=(1, 2), kernel="gaussian")[0]
+    expected = dense_crf(image, unary_from_scores(refined), PRESETS["irn"])
+    assert torch.equal(build_refinement(recipe, Path("none"), CPU)(image, maps).scores, expected)
 
 
 def test_a_photo_without_tags_is_not_looked_at(within: Callable[..., Refinement]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from weakseg.ops.crf import PRESETS
+from weakseg.ops.pamr import DILATIONS, Kernel
 from weakseg.pipeline.sections import BackgroundSection, Positive, PositiveInt, Section, Unit
 
 
@@ -37,7 +38,8 @@ class PamrSection(Section):
     """Pixel-adaptive mask refinement (SPEC 8)."""
 
     iterations: PositiveInt = 10
-    dilations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 2, 4, 8, 12, 24)
+    dilations: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = DILATIONS
+    kernel: Kernel = "exponential"
 
 
 class CrfSection(Section):

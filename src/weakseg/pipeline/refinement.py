@@ -76,10 +76,11 @@ def walk_start(maps: ClassMaps, boundary: Tensor, section: BoundaryWalkSection) 
 
 def pamr_step(section: PamrSection, recipe: Recipe, weights: Path, device: torch.device) -> Refinement:
     """Pixel-adaptive mask refinement at full resolution (SPEC 8)."""
+    options = section.model_dump()
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         photo = photo_tensor(torch.from_numpy(image)).to(device).float()[None] / 255
-        scores = pamr(photo, maps.scores.to(device)[None], iterations=section.iterations, dilations=section.dilations)
+        scores = pamr(photo, maps.scores.to(device)[None], **options)
         return replace(maps, scores=scores[0].cpu())
 
     return refine

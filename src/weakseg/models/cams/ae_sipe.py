@@ -13,7 +13,7 @@ network 71.0 / 71.1 on val / test. Other arrangements (`steps`): (Pr, IS) 59.5 /
 56.6 / 58.7, (PAMR, Pr, IS, Pr, IS) 62.3 / 65.4; the default is (PAMR, Pr, IS).
 
 Other than the released code, PAMR is given the channels of tagged classes only: the others are zero before and after.
-PAMR's kernel is that of all released code, an exponential of the absolute difference; the paper writes a Gaussian.
+PAMR's kernel is an exponential of the absolute difference, as in the code, or the Gaussian that the paper writes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from weakseg.models.backbones import Backbone
 from weakseg.models.cams.prototypes import resized
 from weakseg.models.cams.sipe import Sipe, SipeOptions, Structure
 from weakseg.ops.maps import max_normalise, min_max_normalise
-from weakseg.ops.pamr import pamr
+from weakseg.ops.pamr import Kernel, pamr
 from weakseg.ops.prototypes import class_prototypes, image_specific_maps, winners
 
 Step = Literal["pamr", "prototypes"]
@@ -49,11 +49,12 @@ class AeSipe(Sipe):
             winners and maps of these (the paper's "Pr, IS"). No steps: SIPE.
         normalise: the maps of each scale before they are summed: by their maximum ("max") as in the code, from minimum
             to maximum ("min-max") as in the paper, or "none".
+        pamr_kernel: see `weakseg.ops.pamr.colour_kernel`; "exponential" as in the code, "gaussian" as in the paper.
         train_structure: see `Sipe`.
         common: see `Sipe`.
 
     Raises:
-        WeaksegError: an unknown step, normalisation or structure, or "pamr" as the last step: it has no gradient.
+        WeaksegError: an unknown step, normalisation, kernel or structure; "pamr" as the last step: it has no gradient.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class AeSipe(Sipe):
         *,
         steps: Sequence[Step] = ("pamr", "prototypes"),
         normalise: Normalisation = "max",
+        pamr_kernel: Kernel = "exponential",
         train_structure: Structure = "hierarchical",
         **common: Unpack[SipeOptions],
     ) -> None:
@@ -74,7 +76,9 @@ class AeSipe(Sipe):
             raise WeaksegError("steps of AE-SIPE: PAMR has no gradient; let prototypes be the last step")
         if normalise not in get_args(Normalisation):
             raise one_of("normalise", normalise, get_args(Normalisation))
-        self.steps, self.normalise = tuple(steps), normalise
+        if pamr_kernel not in get_args(Kernel):
+            raise one_of("pamr_kernel", pamr_kernel, get_args(Kernel))
+        self.steps, self.normalise, self.pamr_kernel = tuple(steps), normalise, pamr_kernel
 
     def specific_maps(
         self, general: Tensor, structure: Tensor, features: Tensor, allowed: Tensor, images: Tensor
@@ -98,6 +102,6 @@ class AeSipe(Sipe):
         colours = small * small.new_tensor(self.std).view(3, 1, 1) + small.new_tensor(self.mean).view(3, 1, 1)
         tagged = allowed.amax(dim=(2, 3))
         kept = tagged.topk(max(1, int(tagged.sum(dim=1).max())), dim=1).indices[..., None, None]
-        refined = pamr(colours, maps.gather(1, kept.expand(-1, -1, *maps.shape[2:])))
+        refined = pamr(colours, maps.gather(1, kept.expand(-1, -1, *maps.shape[2:])), kernel=self.pamr_kernel)
         refined = resized(refined, maps.shape[2:])
         return torch.zeros_like(maps).scatter_(1, kept.expand_as(refined), refined.to(maps.dtype))
