@@ -7,12 +7,19 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from weakseg.data.classmaps import ClassMaps
+from weakseg.engine.checkpoint import save_weights
+from weakseg.ops.affinity import Reduction, feature_affinity
 from weakseg.ops.boundary_walk import enlarge, walk_within
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.pamr import pamr
+from weakseg.ops.views import photo_tensor, scaled_view
+from weakseg.ops.walk import random_walk
+from weakseg.pipeline.background import add_background
 from weakseg.pipeline.loading import load_recipe
+from weakseg.pipeline.networks import affinity_network
 from weakseg.pipeline.refinement import Refinement, build_refinement, to_mask
 
 Golden = Callable[[str], dict[str, NDArray[Any]]]
@@ -69,6 +76,24 @@ def test_pamr_and_crf_follow_in_their_order() -> None:
     refined = pamr(photo, maps.scores[None], iterations=3, dilations=(1, 2), kernel="gaussian")[0]
     expected = dense_crf(image, unary_from_scores(refined), PRESETS["irn"])
     assert torch.equal(build_refinement(recipe, Path("none"), CPU)(image, maps).scores, expected)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_walk_takes_the_distance_that_was_trained(tmp_path: Path, reduction: Reduction) -> None:
+    names = ("backbone={name: test_resnet, weights: none, output_stride: 16, dilation: false}",)
+    steps = ("refine.steps=[background, walk]", "refine.walk.border=all")
+    recipe = load_recipe("affinitynet", overrides=(*names, *steps, f"relate.affinitynet.reduction={reduction}"))
+    net = affinity_network(recipe, pretrained=False).eval()
+    save_weights(tmp_path / "weights.safetensors", net)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    maps = ClassMaps((2, 7), torch.rand(2, 64, 96), (64, 96))
+    with torch.no_grad():
+        found = build_refinement(recipe, tmp_path / "weights.safetensors", CPU)(image, maps).scores
+        features = net(scaled_view(photo_tensor(torch.from_numpy(image)), 1.0, net.mean, net.std)[None])
+    affinity = feature_affinity(features, 5, reduction=reduction)[0]
+    pooled = F.avg_pool2d(add_background(maps, recipe.refine.background).scores, 8)
+    walked = random_walk(pooled, affinity, radius=5, beta=8, log2_steps=8)
+    torch.testing.assert_close(found, F.interpolate(walked[None], scale_factor=8.0, mode="bilinear")[0])
 
 
 def test_a_photo_without_tags_is_not_looked_at(within: Callable[..., Refinement]) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import Backbone
-from weakseg.ops.affinity import affinity_loss, feature_affinity, pair_labels
+from weakseg.ops.affinity import Reduction, affinity_loss, feature_affinity, pair_labels
 from weakseg.ops.maps import strided_size
 
 
@@ -63,6 +63,7 @@ class AffinityNet(nn.Module):
         widths: as in `AffinityHead`.
         group_norm: as in `AffinityHead`.
         radius: of the pairs that it is trained on.
+        reduction: of the distance of two features, see `weakseg.ops.affinity.feature_affinity`.
         frozen_levels: how many of the backbone's finest levels are not trained.
 
     Attributes:
@@ -81,6 +82,7 @@ class AffinityNet(nn.Module):
         widths: Sequence[int] | None = None,
         group_norm: bool = False,
         radius: int = 5,
+        reduction: Reduction = "mean",
         frozen_levels: int = 0,
     ) -> None:
         super().__init__()
@@ -94,6 +96,7 @@ class AffinityNet(nn.Module):
         backbone.freeze_levels(frozen_levels)
         self.mean, self.std = backbone.mean, backbone.std
         self.radius = radius
+        self.reduction: Reduction = reduction
         self.levels = tuple(chosen)
         self.stride = stride
         self.head = AffinityHead(
@@ -114,7 +117,7 @@ class AffinityNet(nn.Module):
             images: normalised, (N, 3, H, W).
             labels: affinity labels (N, ⌈H / stride⌉, ⌈W / stride⌉), see `weakseg.ops.seeds.affinity_seeds`.
         """
-        affinity = feature_affinity(self(images), self.radius, border="crop")
+        affinity = feature_affinity(self(images), self.radius, border="crop", reduction=self.reduction)
         loss = affinity_loss(affinity, pair_labels(labels, self.radius, border="crop"))
         return {
             "background": loss.background / 4,

@@ -28,6 +28,10 @@ class PairLabels(NamedTuple):
     different: Tensor
 
 
+Reduction = Literal["mean", "sum"]
+"""Of the distance of two features over their channels."""
+
+
 class AffinityLoss(NamedTuple):
     """The loss of AffinityNet and its three terms, scalars: total = (background + foreground) / 4 + different / 2."""
 
@@ -37,9 +41,7 @@ class AffinityLoss(NamedTuple):
     different: Tensor
 
 
-def feature_affinity(
-    features: Tensor, radius: int, *, border: Border = "all", reduction: Literal["mean", "sum"] = "mean"
-) -> Tensor:
+def feature_affinity(features: Tensor, radius: int, *, border: Border = "all", reduction: Reduction = "mean") -> Tensor:
     """Affinity exp(-|f_i - f_j|) of all pairs of a feature map, with gradient.
 
     The cost grows with the number of pairs; nothing of size channels x offsets x pixels is ever held.

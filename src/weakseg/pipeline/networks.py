@@ -85,6 +85,7 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
             levels=levels,
             widths=section.widths,
             group_norm=section.group_norm,
+            reduction=section.reduction,
             stride=section.stride,
             radius=section.radius,
             frozen_levels=section.frozen_levels,

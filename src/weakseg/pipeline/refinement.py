@@ -17,6 +17,7 @@ from weakseg.ops.affinity import feature_affinity
 from weakseg.ops.boundary_walk import full_size_scores, walk_within
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.maps import resize_maps
+from weakseg.ops.pairs import Border
 from weakseg.ops.pamr import pamr
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
@@ -47,7 +48,8 @@ def walk(section: WalkSection, recipe: Recipe, weights: Path, device: torch.devi
         features = model(view[None].contiguous(memory_format=torch.channels_last))
         # Small maps have no pixel with all its partners: there every pair counts.
         fits = features.shape[-2] >= radius and features.shape[-1] >= 2 * radius - 1
-        affinity = feature_affinity(features, radius, border=section.border if fits else "all")[0]
+        border: Border = section.border if fits else "all"
+        affinity = feature_affinity(features, radius, border=border, reduction=model.reduction)[0]
         pooled = F.avg_pool2d(F.pad(resize_maps(maps.scores, maps.size).to(device), padding), stride)
         walked = random_walk(pooled, affinity, radius=radius, beta=section.beta, log2_steps=section.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]

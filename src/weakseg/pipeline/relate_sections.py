@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from weakseg.models.irnet import STRIDE
+from weakseg.ops.affinity import Reduction
 from weakseg.pipeline.refine_sections import known_preset
 from weakseg.pipeline.sections import (
     AugmentSection,
@@ -36,6 +37,7 @@ class AffinityNetSection(Section):
     crf: str | None = None
     stride: Annotated[int, Field(ge=2, le=32)] = 8
     radius: Radius = 5
+    reduction: Reduction = "mean"
     levels: PositiveInt = 3
     frozen_levels: Annotated[int, Field(ge=0)] = 0
     widths: tuple[PositiveInt, ...] = (64, 128, 256)
