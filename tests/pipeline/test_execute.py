@@ -280,6 +280,28 @@ def test_photos_by_folder_run_without_a_val_split_and_without_masks(tmp_path, fi
     assert metrics(tmp_path / "run")["refine"]["without_mask"] == 6
 
 
+def test_a_list_of_its_own_is_scored(tmp_path, finished_run):
+    """As VOC's: learned from train_aug, scored on its train."""
+    photos, folder = tmp_path / "photos", tmp_path / "run"
+    shutil.copytree(finished_run.photos, photos)
+    shutil.copytree(finished_run.folder, folder)
+    (photos / "ImageSets" / "Segmentation" / "few.txt").write_text("p0\np2\n")
+    ended = tiny.weakseg(*tiny.run_arguments(photos, folder, "data.score=few"))
+    assert ended.code == 0, ended.err
+    assert "refine: done before, unchanged" in ended.err
+    found, before = metrics(folder), metrics(finished_run.folder)
+    assert [(found[stage]["split"], found[stage]["images"]) for stage in ("localize", "refine")] == [("few", 2)] * 2
+    assert found["refine"]["scores"] != before["refine"]["scores"]
+    assert found["predict"] == before["predict"]
+
+
+def test_a_list_to_score_must_have_maps(tmp_path, finished_run):
+    ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, tmp_path / "run", "data.score=val"))
+    expected = "data.score: 3 of 3 photos of 'val' are not in data.train 'train'; they would have no maps"
+    assert tiny.error_line(ended) == f"weakseg: {expected}"
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
 @pytest.mark.slow
 def test_real_photos_run_end_to_end(tmp_path, animals):
     lists = ("data.train=train_tiny", "data.val=val_tiny")

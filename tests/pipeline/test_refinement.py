@@ -13,7 +13,7 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.engine.checkpoint import save_weights
 from weakseg.ops.affinity import Reduction, feature_affinity
 from weakseg.ops.boundary_walk import enlarge, walk_within
-from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.ops.crf import PRESETS, dense_crf, unary_from_labels, unary_from_scores
 from weakseg.ops.pamr import pamr
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
@@ -76,6 +76,17 @@ def test_pamr_and_crf_follow_in_their_order() -> None:
     refined = pamr(photo, maps.scores[None], iterations=3, dilations=(1, 2), kernel="gaussian")[0]
     expected = dense_crf(image, unary_from_scores(refined), PRESETS["irn"])
     assert torch.equal(build_refinement(recipe, Path("none"), CPU)(image, maps).scores, expected)
+
+
+def test_a_crf_with_a_certainty_starts_from_labels() -> None:
+    """As SIPE's and AE-SIPE's "+ DenseCRF"."""
+    torch.manual_seed(0)
+    image = np.random.default_rng(0).integers(0, 256, (30, 38, 3)).astype(np.uint8)
+    maps = ClassMaps((0, 2, 7), torch.rand(3, 30, 38), (30, 38))
+    crf = "refine.crf={preset: irn, certainty: 0.7}"
+    steps = ("refine.steps=[background, crf]", "refine.background={rule: own, weight: 1.0}")
+    refined = build_refinement(load_recipe("sipe", overrides=(*steps, crf)), Path("none"), CPU)(image, maps).scores
+    assert torch.equal(refined, dense_crf(image, unary_from_labels(maps.scores.argmax(0), 3, 0.7), PRESETS["irn"]))
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])

@@ -5,11 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from weakseg.data.sample import Classes
+from weakseg.data.source import Source
+from weakseg.errors import WeaksegError
 from weakseg.pipeline.background import check_backgrounds
 from weakseg.pipeline.checkpoints import check_checkpoints
 from weakseg.pipeline.networks import check_networks
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run
+from weakseg.pipeline.sections import DataSection
+
+
+def check_lists(data: DataSection, source: Source) -> None:
+    """Find lists that do not exist or do not fit.
+
+    Args:
+        data: of the recipe.
+        source: the photos. It may have no validation list, but for one that somebody asked for by name.
+
+    Raises:
+        WeaksegError: no such split, an empty one, or photos to score that get no maps.
+    """
+    train = source.image_set(data.train)
+    if data.val != DataSection().val:
+        source.image_set(data.val)
+    if data.score is not None:
+        scored = {sample.id for sample in source.image_set(data.score).samples}
+        missing = len(scored - {sample.id for sample in train.samples})
+        if missing:
+            raise WeaksegError(
+                f"data.score: {missing} of {len(scored)} photos of {data.score!r} are not in data.train "
+                f"{data.train!r}; they would have no maps"
+            )
 
 
 def check_run(recipe: Recipe, run: Run, classes: Classes, stages: Iterable[str]) -> None:

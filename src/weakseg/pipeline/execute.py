@@ -14,7 +14,7 @@ from weakseg.data.source import Source, open_source
 from weakseg.engine.device import build_fabric, describe, peak_memory_mib
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
-from weakseg.pipeline.checks import check_run
+from weakseg.pipeline.checks import check_lists, check_run
 from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.recipe import Recipe
@@ -75,6 +75,7 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
         run: keeps which photos are readable.
         fabric: the device; None where no stage is going to run.
     """
+    check_lists(recipe.data, source)
     true = recipe.uses_true_masks
     train, problems = readable(
         source.image_set(recipe.data.train, masks=true),

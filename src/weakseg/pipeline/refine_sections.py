@@ -43,9 +43,13 @@ class PamrSection(Section):
 
 
 class CrfSection(Section):
-    """Dense CRF on the scores, background included (SPEC 1.7)."""
+    """Dense CRF (SPEC 1.7), on the scores, background included; or with a ``certainty`` on the strongest labels.
+
+    SIPE's and AE-SIPE's "+ DenseCRF" are labels of certainty 0.7 with preset irn.
+    """
 
     preset: str = "psa"
+    certainty: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _preset(self) -> CrfSection:

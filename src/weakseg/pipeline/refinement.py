@@ -15,7 +15,7 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.ops.affinity import feature_affinity
 from weakseg.ops.boundary_walk import full_size_scores, walk_within
-from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.ops.crf import PRESETS, dense_crf, unary_from_labels, unary_from_scores
 from weakseg.ops.maps import resize_maps
 from weakseg.ops.pairs import Border
 from weakseg.ops.pamr import pamr
@@ -93,7 +93,11 @@ def crf(section: CrfSection, recipe: Recipe, weights: Path, device: torch.device
 
     def refine(image: Array, maps: ClassMaps) -> ClassMaps:
         scores = resize_maps(maps.scores, maps.size).to(device)
-        return replace(maps, scores=dense_crf(image, unary_from_scores(scores), PRESETS[section.preset]).cpu())
+        if section.certainty is None:
+            unary = unary_from_scores(scores)
+        else:
+            unary = unary_from_labels(scores.argmax(dim=0), len(scores), section.certainty)
+        return replace(maps, scores=dense_crf(image, unary, PRESETS[section.preset]).cpu())
 
     return refine
 

@@ -73,10 +73,20 @@ class TrainSection(Section):
 
 
 class DataSection(Section):
-    """Which splits of the source are used."""
+    """Which splits of the source are used.
+
+    ``score`` names the photos of ``train`` that maps and pseudo masks are scored on; null for all of them. The papers
+    learn from VOC's train_aug and score on its train.
+    """
 
     train: str = "train"
     val: str = "val"
+    score: str | None = None
+
+    @property
+    def scored(self) -> str:
+        """The split that maps and pseudo masks are scored on."""
+        return self.score or self.train
 
 
 class ClassifySection(Section):

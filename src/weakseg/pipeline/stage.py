@@ -49,6 +49,14 @@ class Context:
         kept = [sample for sample in images.samples if sample.id not in self.excluded]
         return ImageSet(images.classes, kept)
 
+    def scored(self) -> ImageSet:
+        """The photos of train that maps and pseudo masks are scored on, with their ground truth."""
+        images = self.true_masks("train")
+        if self.recipe.data.score is None:
+            return images
+        wanted = {sample.id for sample in self.source.splits[self.recipe.data.score]}
+        return ImageSet(images.classes, [sample for sample in images.samples if sample.id in wanted])
+
     def folder(self, stage: str) -> Path:
         """Where a stage writes."""
         return self.run.stage_folder(stage)

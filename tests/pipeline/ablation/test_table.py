@@ -18,6 +18,7 @@ ABOUT = {
     "date": "2026-01-02",
     "list": "train_240",
     "images": 240,
+    "scored": None,
     "chosen_with_masks": "nothing",
 }
 GIVEN = {"data": "voc:/somewhere/animals", "overlays": ["small"], "overrides": ["data.train=train_240"]}
@@ -68,6 +69,13 @@ def test_the_table_has_measured_and_published_columns(summary):
         "| beta=8 (1 of 2 seeds) | 60.0 | 61 | 700 |",
         "| beta=16 | failed |  | failed |",
     ]
+
+
+def test_the_notes_name_a_list_that_is_scored_by_itself():
+    given = GIVEN | {"overrides": ["data.train=train_aug", "data.score=train"]}
+    results = [result(STUDY.all_rows()[0], 0, 50.0, list="train_aug", images=900, scored="train")]
+    text = " ".join(Summary(STUDY, results, given).notes())
+    assert "on voc:animals, train_aug (900 photos), scored on train; seed 0." in text
 
 
 def test_the_notes_say_what_was_run_on_what(summary):

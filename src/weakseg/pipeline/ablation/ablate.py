@@ -135,6 +135,7 @@ def _measured(planned: Planned) -> Result:
             "weakseg": manifest["weakseg"],
             "date": manifest["finished"][:10],
             "list": planned.recipe.data.train,
+            "scored": planned.recipe.data.score,
             "images": manifest["lists"]["train"]["images"],
             "chosen_with_masks": planned.recipe.chosen_with_masks or "nothing",
         },

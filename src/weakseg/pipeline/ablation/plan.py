@@ -10,11 +10,10 @@ from typing import Any
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.ablation.study import Row, Study, key_of
-from weakseg.pipeline.checks import check_run
+from weakseg.pipeline.checks import check_lists, check_run
 from weakseg.pipeline.loading import load_recipe, validate
 from weakseg.pipeline.recipe import STAGES, Recipe, StageName
 from weakseg.pipeline.run import Run, digest
-from weakseg.pipeline.sections import DataSection
 from weakseg.pipeline.stages import ALL
 
 
@@ -111,9 +110,7 @@ def check_plan(plan: Sequence[Planned], source: Source) -> None:
 
 def _check(planned: Planned, source: Source, checked: set[str]) -> None:
     recipe = planned.recipe
-    source.image_set(recipe.data.train)
-    if recipe.data.val != DataSection().val:
-        source.image_set(recipe.data.val)
+    check_lists(recipe.data, source)
     networks = {stage: digest([stage, ALL[stage].settings(recipe)]) for stage in recipe.stages}
     # Rows that differ in other stages have the same network.
     check_run(recipe, planned.run, source.classes, [stage for stage in networks if networks[stage] not in checked])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ class Result:
         folder: of the run.
         error: why it has failed, in one line; empty if it has not.
         figures: by column; None where the run has none.
-        about: what the figures come from: machine, threads, weakseg, date, list, images, chosen_with_masks.
+        about: what the figures come from: machine, threads, weakseg, date, list, images, scored,
+            chosen_with_masks.
     """
 
     row: Row
@@ -132,7 +133,7 @@ class Summary:
     def _subject(self, good: Sequence[Result]) -> str:
         layers = f" with {', '.join(self.given['overlays'])}" if self.given["overlays"] else ""
         changes = f", {' '.join(self.given['overrides'])}" if self.given["overrides"] else ""
-        lists = _distinct(f"{result.about['list']} ({result.about['images']} photos)" for result in good)
+        lists = _distinct(_list(result.about) for result in good)
         seeds = sorted({result.seed for result in good})
         spread = "mean ± sample standard deviation over seeds" if len(seeds) > 1 else "seed"
         over = f"{lists}; {spread} {', '.join(map(str, seeds))}" if good else "no finished run"
@@ -143,6 +144,11 @@ class Summary:
         scores = "mIoU in % over the labels present, maps and pseudo masks on the training list"
         published = ["published: by the papers, on their data and networks"] if "published" in self.header() else []
         return [f"{'; '.join([scores, *texts, *published])}."]
+
+
+def _list(about: Mapping[str, Any]) -> str:
+    scored = f", scored on {about['scored']}" if about["scored"] else ""
+    return f"{about['list']} ({about['images']} photos){scored}"
 
 
 def _origin(good: Sequence[Result]) -> list[str]:

@@ -16,7 +16,7 @@ from weakseg.pipeline.stage import Context, Stage
 
 
 def _settings(recipe: Recipe) -> Any:
-    return {"background": recipe.localize.background.used(), "stages": recipe.stages, "val": recipe.data.val}
+    return {"background": recipe.localize.background.used(), "stages": recipe.stages, **recipe.data.model_dump()}
 
 
 def _inputs(context: Context) -> Any:
@@ -24,7 +24,7 @@ def _inputs(context: Context) -> Any:
 
 
 def _true_masks(context: Context) -> tuple[ImageSet, ImageSet | None]:
-    return context.true_masks("train"), context.true_masks("val") if context.val else None
+    return context.scored(), context.true_masks("val") if context.val else None
 
 
 def _work(context: Context) -> dict[str, Any]:
@@ -38,10 +38,10 @@ def _work(context: Context) -> dict[str, Any]:
             recipe.localize.background,
             "evaluate localize",
         )
-        metrics["localize"] = {"split": recipe.data.train, **scored.to_dict()}
+        metrics["localize"] = {"split": recipe.data.scored, **scored.to_dict()}
     if "refine" in recipe.stages:
         scored = score_masks(train, lambda sample: read_mask(context.pseudo_mask_path(sample)), "evaluate refine")
-        metrics["refine"] = {"split": recipe.data.train, **scored.to_dict()}
+        metrics["refine"] = {"split": recipe.data.scored, **scored.to_dict()}
     if "predict" in recipe.stages and val is not None:
         scored = score_masks(val, lambda sample: read_mask(context.prediction_path(sample)), "evaluate predict")
         metrics["predict"] = {"split": recipe.data.val, **scored.to_dict()}
