@@ -4,8 +4,10 @@ from functools import cache
 from itertools import combinations
 
 import pytest
+import yaml
 
-from weakseg.models.cams import CAM_METHODS
+from weakseg.models.backbones import build_backbone
+from weakseg.models.cams import CAM_METHODS, build_cam
 from weakseg.models.segmentation import SEGMENTATION_NETWORKS
 from weakseg.pipeline.loading import load_recipe, overlay_files, recipe_files, validate
 from weakseg.pipeline.recipe import STAGES, Recipe
@@ -22,7 +24,7 @@ shipped = cache(load_recipe)
 def test_the_promised_recipes_are_there():
     published = {"cam", "affinitynet", "irnet", "vwe", "vwl", "seam", "cpn", "sipe", "ae-sipe"}
     assert set(RECIPES) >= published | {"supervised"}
-    assert set(NAMES) >= {"small", "demo"}
+    assert set(NAMES) >= {"small", "demo", "paper"}
 
 
 @pytest.mark.parametrize("overlays", OVERLAYS, ids="+".join)
@@ -62,6 +64,31 @@ def test_the_upper_bound_trains_the_same_network_in_the_same_way(name, overlays)
     assert (weak.segment.targets, bound.segment.targets) == ("pseudo", "truth")
     assert weak.predict == bound.predict
     assert weak.seed == bound.seed
+
+
+PAPER = yaml.safe_load(overlay_files()["paper"].read_text(encoding="utf-8"))["only"]
+
+
+def leaves(tree, *above):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, *above, key)
+        else:
+            yield (*above, key), value
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_overlay_paper_changes_what_it_names_and_nothing_else(name):
+    ours, papers = (shipped(name, layers).model_dump(mode="json") for layers in ((), ("paper",)))
+    before, named = dict(leaves(ours)), dict(leaves(PAPER[name]))
+    assert {path: value for path, value in leaves(papers) if before[path] != value} == named
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_method_takes_what_the_overlay_paper_says(name):
+    recipe = shipped(name, ("paper",))
+    backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
+    build_cam(recipe.classify.method, backbone, 3, **recipe.classify.options)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -55,7 +55,7 @@ def min_max_normalise(maps: Tensor, eps: float = EPSILON) -> Tensor:
     """Map every channel of (K, h, w) from [max(minimum, 0), maximum] onto [0, 1).
 
     The rule of SEAM and CPN (SPEC 1.5). Negative evidence and what lies within eps of the minimum become 0 (the
-    released code leaves small negative values there). A channel without positive evidence stays 0.
+    released code lets them be negative, which no threshold tells from 0). A channel without positive evidence stays 0.
     """
     positive = maps.clamp(min=0)
     low = positive.amin(dim=(1, 2), keepdim=True)

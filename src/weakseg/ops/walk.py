@@ -17,7 +17,7 @@ from weakseg.ops.pairs import pair_offsets, pair_windows
 
 
 def random_walk(scores: Tensor, stencil: Tensor, *, radius: int, beta: float, log2_steps: int) -> Tensor:
-    """Let scores walk 2 ** log2_steps steps along affinities: M* = M T^(2^t).
+    """Let scores walk 2 ** log2_steps steps along affinities: M* = M T^(2^log2_steps).
 
     T = A^beta divided by its column sums, A symmetric with unit diagonal. A step replaces every score by the
     affinity-weighted mean of its neighbours: constants stay, results lie within the range of their channel, and the
@@ -31,7 +31,7 @@ def random_walk(scores: Tensor, stencil: Tensor, *, radius: int, beta: float, lo
         stencil: affinities (n, h, w) or (N, n, h, w) in [0, 1], 0 where a pair does not exist (`weakseg.ops.pairs`).
         radius: pair radius of the stencil.
         beta: exponent that sharpens the affinities (8 for AffinityNet, 10 for IRNet).
-        log2_steps: t; the walk takes 2^t steps (8 in both papers).
+        log2_steps: base-2 logarithm of the number of steps (8 in both papers, whose t is 256).
 
     Returns:
         float32, shape and device of the scores.

@@ -30,7 +30,7 @@ def word_similarity(features: Tensor, codebook: Tensor) -> Tensor:
 def word_probabilities(features: Tensor, codebook: Tensor) -> Tensor:
     """Probability of every word at every pixel: the softmax over the words of `word_similarity`.
 
-    There is no temperature, in the papers neither: of 256 words the likeliest has at most e^2 / 256 or so.
+    There is no temperature: of 256 words the likeliest has at most e^2 / 256 or so.
 
     Returns:
         (N, k, h, w), summing to 1 over the words.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from weakseg.pipeline.refine_sections import WALKS, InstancesSection, RefineSection
+from weakseg.pipeline.refine_sections import WALKS, InstancesSection, RefineSection, known_preset
 from weakseg.pipeline.relate_sections import RelateSection
 from weakseg.pipeline.sections import (
     AugmentSection,
@@ -50,10 +50,16 @@ class SegmentSection(Section):
 
 
 class PredictSection(Section):
-    """Segmentation inference."""
+    """Segmentation inference. ``crf`` is a preset of the dense CRF that refines the network's probabilities."""
 
     scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0,)
     flip: bool = True
+    crf: str | None = None
+
+    @model_validator(mode="after")
+    def _preset(self) -> PredictSection:
+        known_preset(self.crf)
+        return self
 
 
 class HardwareSection(Section):

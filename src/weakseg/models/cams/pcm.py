@@ -131,7 +131,7 @@ class ContextCam(CamMethod):
             counts all of them (no mining of hard examples).
         minimum: use the term that the papers do not name, see `lowest_activation`.
         loss_stride: maps are compared at one pixel per so many of the image. 1, as released, enlarges all maps to
-            the images' size; 8 leaves them about as they are and costs a small part of it.
+            the images' size; 8 leaves those of a backbone of stride 8 about as they are and costs a small part of it.
         common: see `CamMethod`; while it warms up the network is a plain classifier of whole images.
 
     Raises:

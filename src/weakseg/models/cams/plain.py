@@ -1,8 +1,8 @@
 """Plain class activation maps as AffinityNet and IRNet train and read them (SPEC 2 and 3).
 
 Zhou, Khosla, Lapedriza, Oliva and Torralba, Learning Deep Features for Discriminative Localization, CVPR 2016.
-Published on VOC train: 48.0 mIoU with AffinityNet's WideResNet-38, 48.9 with its VGG16, 48.3 with IRNet's ResNet-50
-(threshold 0.15). The arithmetic is that of the released code, on any backbone.
+Published on VOC train: 47.7 mIoU by AffinityNet's released code with WideResNet-38 (its paper: 48.0), 48.9 with VGG16,
+48.3 with IRNet's ResNet-50 (threshold 0.15). The arithmetic is that of the released code, on any backbone.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class HierarchicalFeatures(nn.Module):
         used = levels[-len(self.sides) :]
         size = used[-2:][0].shape[2:]
         parts = [_unit(side(level.detach())) for side, level in zip(self.sides, used, strict=True)]
-        # The one resizing of SIPE without aligned corners, as the golden vectors show.
+        # The one resizing within SIPE's network without aligned corners, as the golden vectors show.
         return torch.cat([F.interpolate(part, size, mode="bilinear", align_corners=False) for part in parts], dim=1)
 
 

@@ -16,7 +16,8 @@ look at whole objects; and its pooling lets both the whole and the telling spots
 
 The loss is the sum of the soft margins of the predictions. Published on VOC by mIoU: maps on train without either 48.3,
 with words 51.1, with HSPP 50.6, with both 52.9 (val 52.0; ResNet50), 67.7 after IRNet, segmentation 67.2 (val) and 67.3
-(test); VWL with ResNet101 maps on train 56.9 (VWL-M) and 57.3 (VWL-L), segmentation 70.8 (val) and 71.1 (test).
+(test); VWL with ResNet101 maps on train 56.9 (VWL-M) and 57.3 (VWL-L), segmentation by DeepLabV2
+69.2 (val) and 69.2 (test), by EMANet 70.8 and 71.1 (VWL-L).
 
 Where paper and released code differ the code is the default and an option has the paper's choice: ``histogram``,
 ``words_from``, ``fuse``. It is not known which made the published numbers. Here maps smaller than the finest level of
@@ -62,12 +63,12 @@ class VWE(CamMethod):
         histogram: of learned words: "sum" over the pixels (code) or "mean" (paper).
         decorrelation: of learned words: weight of the penalty of their resemblance; VWE 0, VWL-L 1.
         rate: of memorised words: how far a step moves them.
-        words_from: pooling of the features that predict the words: "gap" (code), or "hspp" (paper: the features that
-            predict the tags).
+        words_from: pooling of the features that predict the words: "gap" (code), or "hspp" (the paper's "output
+            feature", read as what predicts the tags).
         fuse: "none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper),
             brought to their height.
         common: see `CamMethod`. Words are found without dropout; on a ResNet the released VWE and VWL-L have 3
-            ``frozen_levels``, VWL-M 0; while it warms up there are no words.
+            ``frozen_levels``, VWL-M 1; while it warms up there are no words.
 
     Attributes:
         words: the codebook and what belongs to it, or None.

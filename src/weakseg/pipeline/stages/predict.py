@@ -32,7 +32,7 @@ def _work(context: Context) -> dict[str, Any]:
     model = trained(network, context.run.weights_path("segment"), device)
 
     def work(sample: Sample, image: Array) -> None:
-        scores = segment_photo(model, image, scales=section.scales, flip=section.flip, device=device)
+        scores = segment_photo(model, image, section, device)
         labels = scores.argmax(dim=0).byte().numpy()
         write_mask(context.prediction_path(sample), classes.to_values(labels), classes.palette)
 
