@@ -28,7 +28,8 @@ Context = Literal["none", "pcm", "prcm", "prcm_paper"]
 
 PRCM's released code compares pixels by the embedding that PCM has too, and reads its keys, which lie in memory as
 channels x regions, as regions x channels, so that each region is compared by numbers of several. "prcm" does the same;
-"prcm_paper" gives every region its own key and pixels an embedding of their own for them, as the paper writes it.
+"prcm_paper" gives every region its own key and pixels an embedding of their own for them, as the paper writes it. The
+sum of absolute values by which the paper divides features, where the code has their length, is not offered.
 """
 
 
