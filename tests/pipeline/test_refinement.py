@@ -43,6 +43,13 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Refinement]:
     return build
 
 
+def noise(classes: tuple[int, ...], size: tuple[int, int]) -> tuple[NDArray[Any], ClassMaps]:
+    """A photo and maps of its size without any structure."""
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    scores = torch.rand(len(classes), *size, generator=torch.Generator().manual_seed(0))
+    return image, ClassMaps(classes, scores, size)
+
+
 def test_the_recipe_irnet_makes_the_released_labels(golden: Golden, within: Callable[..., Refinement]) -> None:
     data = {key: torch.from_numpy(value) for key, value in golden("irn_sem_seg").items()}
     refine = within(data["edge"][0])
@@ -66,9 +73,7 @@ def test_maps_with_their_own_background_walk_with_it(within: Callable[..., Refin
 
 
 def test_pamr_and_crf_follow_in_their_order() -> None:
-    torch.manual_seed(0)
-    image = np.random.default_rng(0).integers(0, 256, (30, 38, 3)).astype(np.uint8)
-    maps = ClassMaps((0, 2, 7), torch.rand(3, 30, 38), (30, 38))
+    image, maps = noise((0, 2, 7), (30, 38))
     section = "refine.pamr={iterations: 3, dilations: [1, 2], kernel: gaussian}"
     steps = ("refine.steps=[background, pamr, crf]", "refine.background={rule: own, weight: 1.0}")
     recipe = load_recipe("sipe", overrides=(*steps, section, "refine.crf.preset=irn"))
@@ -80,9 +85,7 @@ def test_pamr_and_crf_follow_in_their_order() -> None:
 
 def test_a_crf_with_a_certainty_starts_from_labels() -> None:
     """As SIPE's and AE-SIPE's "+ DenseCRF"."""
-    torch.manual_seed(0)
-    image = np.random.default_rng(0).integers(0, 256, (30, 38, 3)).astype(np.uint8)
-    maps = ClassMaps((0, 2, 7), torch.rand(3, 30, 38), (30, 38))
+    image, maps = noise((0, 2, 7), (30, 38))
     crf = "refine.crf={preset: irn, certainty: 0.7}"
     steps = ("refine.steps=[background, crf]", "refine.background={rule: own, weight: 1.0}")
     refined = build_refinement(load_recipe("sipe", overrides=(*steps, crf)), Path("none"), CPU)(image, maps).scores
@@ -96,8 +99,7 @@ def test_the_walk_takes_the_distance_that_was_trained(tmp_path: Path, reduction:
     recipe = load_recipe("affinitynet", overrides=(*names, *steps, f"relate.affinitynet.reduction={reduction}"))
     net = affinity_network(recipe, pretrained=False).eval()
     save_weights(tmp_path / "weights.safetensors", net)
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
-    maps = ClassMaps((2, 7), torch.rand(2, 64, 96), (64, 96))
+    image, maps = noise((2, 7), (64, 96))
     with torch.no_grad():
         found = build_refinement(recipe, tmp_path / "weights.safetensors", CPU)(image, maps).scores
         features = net(scaled_view(photo_tensor(torch.from_numpy(image)), 1.0, net.mean, net.std)[None])
