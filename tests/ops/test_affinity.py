@@ -63,6 +63,8 @@ def test_sum_and_mean_differ_by_the_channels() -> None:
     exists = pair_mask((6, 7), 3)[None]
     torch.testing.assert_close(mean[exists] ** 4, total[exists])
     assert not mean[~exists].any()
+    with pytest.raises(ValueError, match="unknown reduction 'max'; available: mean, sum"):
+        feature_affinity(features, 3, reduction="max")  # type: ignore[arg-type]
 
 
 def test_loss_teaches_the_labels() -> None:

@@ -293,12 +293,16 @@ def test_a_list_of_its_own_is_scored(tmp_path, finished_run):
     assert [(found[stage]["split"], found[stage]["images"]) for stage in ("localize", "refine")] == [("few", 2)] * 2
     assert found["refine"]["scores"] != before["refine"]["scores"]
     assert found["predict"] == before["predict"]
+    assert manifest(folder)["lists"]["score"]["images"] == 2
 
 
 def test_a_list_to_score_must_have_maps(tmp_path, finished_run):
     ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, tmp_path / "run", "data.score=val"))
     expected = "data.score: 3 of 3 photos of 'val' are not in data.train 'train'; they would have no maps"
     assert tiny.error_line(ended) == f"weakseg: {expected}"
+    for key in ("train", "val", "score"):
+        ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, tmp_path / "run", f"data.{key}=most"))
+        assert f"data.{key}: unknown split of voc:{finished_run.photos} 'most'" in tiny.error_line(ended)
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 

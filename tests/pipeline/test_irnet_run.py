@@ -161,7 +161,7 @@ def test_a_changed_setting_redoes_what_depends_on_it(
     ("override", "named", "way_out"),
     [
         ("relate.irnet.augment.crop=32", "relate.irnet: augment.crop", "at least 36 for stride 4 and radius 5"),
-        ("relate.irnet.crf=psi", "relate.irnet: unknown dense CRF preset", "irn"),
+        ("relate.irnet.crf=psi", "relate.irnet.crf: unknown dense CRF preset 'psi'; available: psa", "irn"),
         ("relate.irnet.certainty=1", "relate.irnet.certainty", "less than 1"),
         (
             "refine.steps=[background,walk]",

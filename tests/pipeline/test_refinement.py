@@ -103,7 +103,10 @@ def test_the_walk_takes_the_distance_that_was_trained(tmp_path: Path, reduction:
     with torch.no_grad():
         found = build_refinement(recipe, tmp_path / "weights.safetensors", CPU)(image, maps).scores
         features = net(scaled_view(photo_tensor(torch.from_numpy(image)), 1.0, net.mean, net.std)[None])
-    affinity = feature_affinity(features, 5, reduction=reduction)[0]
+    affinity, other = (
+        feature_affinity(features, 5, reduction=way)[0] for way in (reduction, *{"mean", "sum"} - {reduction})
+    )
+    assert (affinity - other).abs().max() > 0.1
     pooled = F.avg_pool2d(add_background(maps, recipe.refine.background).scores, 8)
     walked = random_walk(pooled, affinity, radius=5, beta=8, log2_steps=8)
     torch.testing.assert_close(found, F.interpolate(walked[None], scale_factor=8.0, mode="bilinear")[0])

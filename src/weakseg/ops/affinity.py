@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -56,8 +56,10 @@ def feature_affinity(features: Tensor, radius: int, *, border: Border = "all", r
         float32 stencil (N, n, h, w) in [0, 1], 0 where a pair does not exist.
 
     Raises:
-        ValueError: the map is too small for ``border="crop"``.
+        ValueError: the map is too small for ``border="crop"``, or an unknown reduction.
     """
+    if reduction not in get_args(Reduction):
+        raise ValueError(f"unknown reduction {reduction!r}; available: {', '.join(get_args(Reduction))}")
     distance = pair_distance(features, radius, border)
     if reduction == "mean":
         distance = distance / features.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from weakseg.data.sample import Classes
+from weakseg.data.sample import Classes, ImageSet
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.background import check_backgrounds
@@ -15,27 +15,35 @@ from weakseg.pipeline.run import Run
 from weakseg.pipeline.sections import DataSection
 
 
-def check_lists(data: DataSection, source: Source) -> None:
+def check_lists(recipe: Recipe, source: Source) -> None:
     """Find lists that do not exist or do not fit.
 
     Args:
-        data: of the recipe.
+        recipe: names them.
         source: the photos. It may have no validation list, but for one that somebody asked for by name.
 
     Raises:
-        WeaksegError: no such split, an empty one, or photos to score that get no maps.
+        WeaksegError: no such split, an empty one, or photos to score that get no maps; naming the key.
     """
-    train = source.image_set(data.train)
+    data = recipe.data
+    train = _list(source, "train", data.train)
     if data.val != DataSection().val:
-        source.image_set(data.val)
-    if data.score is not None:
-        scored = {sample.id for sample in source.image_set(data.score).samples}
+        _list(source, "val", data.val)
+    if data.score is not None and {"localize", "refine"} & set(recipe.stages):
+        scored = {sample.id for sample in _list(source, "score", data.score).samples}
         missing = len(scored - {sample.id for sample in train.samples})
         if missing:
             raise WeaksegError(
                 f"data.score: {missing} of {len(scored)} photos of {data.score!r} are not in data.train "
                 f"{data.train!r}; they would have no maps"
             )
+
+
+def _list(source: Source, key: str, split: str) -> ImageSet:
+    try:
+        return source.image_set(split)
+    except WeaksegError as error:
+        raise WeaksegError(f"data.{key}: {error}") from error
 
 
 def check_run(recipe: Recipe, run: Run, classes: Classes, stages: Iterable[str]) -> None:

@@ -19,7 +19,6 @@ from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
-from weakseg.pipeline.sections import DataSection
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
 
@@ -75,7 +74,7 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
         run: keeps which photos are readable.
         fabric: the device; None where no stage is going to run.
     """
-    check_lists(recipe.data, source)
+    check_lists(recipe, source)
     true = recipe.uses_true_masks
     train, problems = readable(
         source.image_set(recipe.data.train, masks=true),
@@ -84,8 +83,7 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
         title="read train",
     )
     val: ImageSet | None = None
-    # Photos without a validation list are fine; a list that somebody asked for by name must exist.
-    if recipe.data.val in source.splits or recipe.data.val != DataSection().val:
+    if recipe.data.val in source.splits:
         val, more = readable(
             source.image_set(recipe.data.val), run.folder / "inputs.val.json", masks=False, title="read val"
         )
@@ -102,7 +100,7 @@ def _write_manifest(
     recipe, run = context.recipe, context.run
     earlier = read_json(run.manifest_path) or {}
     records = {name: run.record(name) for name in recipe.stages}
-    lists = {"train": context.train, "val": context.val}
+    lists = {"train": context.train, "val": context.val, "score": context.scored() if recipe.data.score else None}
     write_json(
         run.manifest_path,
         {

@@ -30,7 +30,7 @@ def draw_pictures(context: Context, train: ImageSet, val: ImageSet | None) -> li
 
     Args:
         context: of the run.
-        train: the training list with its ground truth.
+        train: the scored photos of the training list with their ground truth.
         val: the evaluation list with its ground truth, or None.
     """
     stages, folder = context.recipe.stages, context.run.folder / "pictures"

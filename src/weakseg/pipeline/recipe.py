@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from weakseg.pipeline.refine_sections import WALKS, InstancesSection, RefineSection, known_preset
+from weakseg.pipeline.refine_sections import WALKS, InstancesSection, Preset, RefineSection
 from weakseg.pipeline.relate_sections import RelateSection
 from weakseg.pipeline.sections import (
     AugmentSection,
@@ -54,12 +54,7 @@ class PredictSection(Section):
 
     scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0,)
     flip: bool = True
-    crf: str | None = None
-
-    @model_validator(mode="after")
-    def _preset(self) -> PredictSection:
-        known_preset(self.crf)
-        return self
+    crf: Preset | None = None
 
 
 class HardwareSection(Section):

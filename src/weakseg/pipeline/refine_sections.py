@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from weakseg.ops.crf import PRESETS
 from weakseg.ops.pamr import DILATIONS, Kernel
 from weakseg.pipeline.sections import BackgroundSection, Positive, PositiveInt, Section, Unit
 
 
-def known_preset(name: str | None) -> None:
-    """Raise ValueError for a name that no dense CRF preset has; None is fine."""
-    if name is not None and name not in PRESETS:
-        raise ValueError(f"unknown dense CRF preset; available: {', '.join(PRESETS)}")
+def _known_preset(name: str) -> str:
+    if name not in PRESETS:
+        raise ValueError(f"unknown dense CRF preset {name!r}; available: {', '.join(PRESETS)}")
+    return name
+
+
+Preset = Annotated[str, AfterValidator(_known_preset)]
+Certainty = Annotated[float, Field(ge=0.5, lt=1)]
+"""The probability that a label is right, from which a dense CRF starts."""
 
 
 class WalkSection(Section):
@@ -48,13 +53,8 @@ class CrfSection(Section):
     SIPE's and AE-SIPE's "+ DenseCRF" are labels of certainty 0.7 with preset irn.
     """
 
-    preset: str = "psa"
-    certainty: Annotated[float, Field(gt=0, lt=1)] | None = None
-
-    @model_validator(mode="after")
-    def _preset(self) -> CrfSection:
-        known_preset(self.preset)
-        return self
+    preset: Preset = "psa"
+    certainty: Certainty | None = None
 
 
 StepName = Literal["background", "walk", "boundary_walk", "pamr", "crf"]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from weakseg.models.irnet import STRIDE
 from weakseg.ops.affinity import Reduction
-from weakseg.pipeline.refine_sections import known_preset
+from weakseg.pipeline.refine_sections import Certainty, Preset
 from weakseg.pipeline.sections import (
     AugmentSection,
     BackboneSection,
@@ -34,7 +34,7 @@ class AffinityNetSection(Section):
 
     alpha_low: Positive = 4.0
     alpha_high: Positive = 32.0
-    crf: str | None = None
+    crf: Preset | None = None
     stride: Annotated[int, Field(ge=2, le=32)] = 8
     radius: Radius = 5
     reduction: Reduction = "mean"
@@ -52,7 +52,6 @@ class AffinityNetSection(Section):
         if self.augment.crop % self.stride:
             raise ValueError(f"augment.crop must be a multiple of stride {self.stride}")
         _check_crop(self.augment.crop, self.stride, self.radius)
-        known_preset(self.crf)
         return self
 
 
@@ -64,8 +63,8 @@ class IRNetSection(Section):
 
     foreground: BackgroundSection = BackgroundSection(threshold=0.30)
     background: BackgroundSection = BackgroundSection(threshold=0.05)
-    crf: str | None = None
-    certainty: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    crf: Preset | None = None
+    certainty: Certainty = 0.7
     radius: Radius = 10
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
@@ -73,7 +72,6 @@ class IRNetSection(Section):
     @model_validator(mode="after")
     def _consistent(self) -> IRNetSection:
         _check_crop(self.augment.crop, STRIDE, self.radius)
-        known_preset(self.crf)
         return self
 
 

@@ -42,7 +42,7 @@ def test_a_study_says_what_it_is(name):
         assert set(row.published) <= set(study.columns)
 
 
-@pytest.mark.parametrize("overlays", [(), ("small",)], ids=["plain", "small"])
+@pytest.mark.parametrize("overlays", [(), ("small",), ("paper", "small")], ids="+".join)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_row_is_a_recipe_whose_networks_can_be_built(name, overlays, scenes):
     study = find_study(name, [])

@@ -76,6 +76,7 @@ def test_the_notes_name_a_list_that_is_scored_by_itself():
     results = [result(STUDY.all_rows()[0], 0, 50.0, list="train_aug", images=900, scored="train")]
     text = " ".join(Summary(STUDY, results, given).notes())
     assert "on voc:animals, train_aug (900 photos), scored on train; seed 0." in text
+    assert "maps and pseudo masks on the scored list" in text
 
 
 def test_the_notes_say_what_was_run_on_what(summary):

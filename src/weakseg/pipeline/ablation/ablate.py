@@ -114,8 +114,12 @@ def _run(planned: Planned, request: Request, source: Source) -> Result:
 def _earlier(planned: Planned, source: Source) -> Result | None:
     run = planned.run
     try:
-        done = run.manifest_path.exists() and run.is_finished(expected_keys(planned.recipe, source, run))
-        return _measured(planned) if done else None
+        if not run.manifest_path.exists():
+            return None
+        if run.is_finished(expected_keys(planned.recipe, source, run)):
+            return _measured(planned)
+        say(f"{planned.title}: left out: unfinished, or made with other settings; ask for its row, too", "yellow")
+        return None
     except (WeaksegError, OSError) as problem:  # a damaged run is told when it is asked for
         say(f"{planned.title}: left out: {problem}", "yellow")
         return None

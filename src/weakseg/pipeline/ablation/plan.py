@@ -110,7 +110,7 @@ def check_plan(plan: Sequence[Planned], source: Source) -> None:
 
 def _check(planned: Planned, source: Source, checked: set[str]) -> None:
     recipe = planned.recipe
-    check_lists(recipe.data, source)
+    check_lists(recipe, source)
     networks = {stage: digest([stage, ALL[stage].settings(recipe)]) for stage in recipe.stages}
     # Rows that differ in other stages have the same network.
     check_run(recipe, planned.run, source.classes, [stage for stage in networks if networks[stage] not in checked])
