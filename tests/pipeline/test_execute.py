@@ -303,6 +303,9 @@ def test_a_list_to_score_must_have_maps(tmp_path, finished_run):
     for key in ("train", "val", "score"):
         ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, tmp_path / "run", f"data.{key}=most"))
         assert f"data.{key}: unknown split of voc:{finished_run.photos} 'most'" in tiny.error_line(ended)
+    bound = ("data.score=most", "stages=[segment]")
+    ended = tiny.weakseg(*tiny.run_arguments(finished_run.photos, tmp_path / "run", *bound, recipe="supervised"))
+    assert "data.score: unknown split" in tiny.error_line(ended)
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 

@@ -29,10 +29,10 @@ def check_lists(recipe: Recipe, source: Source) -> None:
     train = _list(source, "train", data.train)
     if data.val != DataSection().val:
         _list(source, "val", data.val)
-    if data.score is not None and {"localize", "refine"} & set(recipe.stages):
+    if data.score is not None:
         scored = {sample.id for sample in _list(source, "score", data.score).samples}
         missing = len(scored - {sample.id for sample in train.samples})
-        if missing:
+        if missing and {"localize", "refine"} & set(recipe.stages):
             raise WeaksegError(
                 f"data.score: {missing} of {len(scored)} photos of {data.score!r} are not in data.train "
                 f"{data.train!r}; they would have no maps"

@@ -100,7 +100,8 @@ def _write_manifest(
     recipe, run = context.recipe, context.run
     earlier = read_json(run.manifest_path) or {}
     records = {name: run.record(name) for name in recipe.stages}
-    lists = {"train": context.train, "val": context.val, "score": context.scored() if recipe.data.score else None}
+    scored = context.scored().without_masks() if recipe.data.score else None
+    lists = {"train": context.train, "val": context.val, "score": scored}
     write_json(
         run.manifest_path,
         {
