@@ -85,15 +85,20 @@ def test_inference_is_that_of_ae_sipe(golden, monkeypatch):
     np.testing.assert_allclose(maps, arrays["IS_cam"], rtol=1e-5, atol=1e-6)
 
 
+def refined_as_a_whole(model, arrays, maps, kernel):
+    """PAMR of all channels on the photo's colours at a quarter of its size, at the maps' size again."""
+    colours = torch.nn.functional.interpolate(golden_images(arrays), (32, 40), mode="bilinear", align_corners=True)
+    colours = colours * torch.tensor(model.std).view(3, 1, 1) + torch.tensor(model.mean).view(3, 1, 1)
+    whole = pamr(colours, maps, kernel=kernel)
+    return torch.nn.functional.interpolate(whole, (8, 10), mode="bilinear", align_corners=True)
+
+
 def test_pamr_of_the_tagged_channels_is_that_of_all(golden):
     arrays = golden("ae_sipe_forward")
     model, _ = golden_sipe(AeSipe, arrays)
     images, maps = golden_images(arrays), torch.rand(2, 5, 8, 10)
     allowed = torch.tensor([[1.0, 0, 1, 0, 0], [1, 1, 1, 0, 1]])[..., None, None]
-    colours = torch.nn.functional.interpolate(golden_images(arrays), (32, 40), mode="bilinear", align_corners=True)
-    colours = colours * torch.tensor(model.std).view(3, 1, 1) + torch.tensor(model.mean).view(3, 1, 1)
-    whole = pamr(colours, maps * allowed)
-    expected = torch.nn.functional.interpolate(whole, (8, 10), mode="bilinear", align_corners=True)
+    expected = refined_as_a_whole(model, arrays, maps * allowed, "exponential")
     torch.testing.assert_close(model._refined(maps * allowed, allowed, images), expected)
 
 
@@ -106,10 +111,7 @@ def test_the_kernel_of_pamr_is_a_choice(golden):
             _, _, _, allowed, images = parts(model, arrays)
             maps = torch.rand(2, 5, 8, 10, generator=torch.Generator().manual_seed(0)) * allowed
             made[kernel] = model._refined(maps, torch.ones_like(allowed), images)
-        colours = golden_images(arrays) * torch.tensor(model.std).view(3, 1, 1) + torch.tensor(model.mean).view(3, 1, 1)
-        colours = torch.nn.functional.interpolate(colours, (32, 40), mode="bilinear", align_corners=True)
-        expected = pamr(colours, maps, kernel=kernel)
-        expected = torch.nn.functional.interpolate(expected, (8, 10), mode="bilinear", align_corners=True)
+        expected = refined_as_a_whole(model, arrays, maps, kernel)
         torch.testing.assert_close(made[kernel], expected, rtol=1e-4, atol=1e-6)
     assert (made["exponential"] - made["gaussian"]).abs().max() > 0.01
 

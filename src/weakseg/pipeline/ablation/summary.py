@@ -141,8 +141,8 @@ class Summary:
 
     def _legend(self) -> list[str]:
         texts = [text for part, text in LEGEND.items() if any(part in name for name in self.columns())]
-        lists = "scored" if any(result.about.get("scored") for result in self.results) else "training"
-        scores = f"mIoU in % over the labels present, maps and pseudo masks on the {lists} list"
+        photos = "scored" if any(result.about.get("scored") for result in self.results) else "training"
+        scores = f"mIoU in % over the labels present, maps and pseudo masks on the {photos} list"
         published = ["published: by the papers, on their data and networks"] if "published" in self.header() else []
         return [f"{'; '.join([scores, *texts, *published])}."]
 
