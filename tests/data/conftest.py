@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from PIL import Image
 
 @pytest.fixture
 def photo() -> Callable[..., Path]:
-    """``photo(path, size=(width, height))`` writes a small picture and its parent folders."""
+    """``photo(path, size=(width, height))`` writes a small picture, of a shade of its own unless given, and its folders."""
+    made = count()
 
-    def make(path: Path, size: tuple[int, int] = (8, 6)) -> Path:
+    def make(path: Path, size: tuple[int, int] = (8, 6), shade: int | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size, (200, 30, 60)).save(path)
+        Image.new("RGB", size, (200, 30, next(made) * 7 % 256 if shade is None else shade)).save(path)
         return path
 
     return make

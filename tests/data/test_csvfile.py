@@ -81,6 +81,8 @@ def test_table_without_any_tag(tmp_path: Path, text: Text, photo: Photo) -> None
     photo(tmp_path / "1.jpg")
     with pytest.raises(WeaksegError, match=r"t.csv: no image has a tag"):
         open_csv(text(tmp_path / "t.csv", "image,tags\n1.jpg,\n"))
+    with pytest.raises(WeaksegError, match=r"no image has a tag; the first of 2 problems: .*2.jpg: no such image"):
+        open_csv(text(tmp_path / "t.csv", "image,tags\n2.jpg,\n3.jpg,nan\n"))
 
 
 def test_repeated_rows_unite_their_tags(tmp_path: Path, text: Text, photo: Photo) -> None:
@@ -128,3 +130,63 @@ def test_tags_that_classes_txt_lacks(tmp_path: Path, text: Text, photo: Photo) -
 def test_images_that_are_no_names(tmp_path: Path, text: Text) -> None:
     source = open_csv(text(tmp_path / "t.csv", "image,tags\n.,cat\n..,cat\n/,cat\n"))
     assert len(source.problems) == 3
+
+
+def test_names_that_differ_in_case_or_blanks_are_one_class(tmp_path: Path, text: Text, photo: Photo) -> None:
+    for name in "1234":
+        photo(tmp_path / f"{name}.jpg")
+    content = "image,tags\n1.jpg,Cat; traffic light\n2.jpg,cat\n3.jpg,Traffic  Light;\n4.jpg,trafficlight\n"
+    source = open_csv(text(tmp_path / "t.csv", content))
+    assert source.classes.names == ("cat", "traffic light")
+    assert [s.tags for s in source.splits["train"]] == [
+        ("cat", "traffic light"),
+        ("cat",),
+        ("traffic light",),
+        ("traffic light",),
+    ]
+    assert len(source.warnings) == 2
+    assert "'cat', 'Cat' are taken as one class, 'cat'" in source.warnings
+    text(tmp_path / "classes.txt", "Cat\nTraffic light\n")
+    source = open_csv(tmp_path / "t.csv")
+    assert source.splits["train"][0].tags == ("Cat", "Traffic light")
+    assert source.warnings == ()
+
+
+def test_one_picture_in_two_rows_is_one_sample(tmp_path: Path, text: Text, photo: Photo) -> None:
+    for name in ("a/1.jpg", "b/1.jpg", "c/2.jpg"):
+        photo(tmp_path / name, shade=9)
+    photo(tmp_path / "d/1.jpg", shade=200)
+    content = (
+        "image,tags,split\na/1.jpg,cat,\nb/1.jpg,dog,\nc/2.jpg,cat,\nd/1.jpg,dog,\nb/1.jpg,cat,val\na/1.jpg,cat,val\n"
+    )
+    source = open_csv(text(tmp_path / "t.csv", content))
+    assert [(s.id, s.tags) for s in source.splits["train"]] == [
+        ("a/1", ("cat", "dog")),
+        ("c/2", ("cat",)),
+        ("d/1", ("dog",)),
+    ]
+    assert any(
+        "2 pictures are listed twice, byte for byte the same; tags united (b/1 is a/1)" in w for w in source.warnings
+    )
+    assert any("in two splits, byte for byte the same (b/1 of val is a/1 of train)" in w for w in source.warnings)
+
+
+def test_vocs_values_are_taken_where_the_masks_hold_them(tmp_path: Path, text: Text, photo: Photo, mask: Photo) -> None:
+    for name, values in (("1", (0, 8)), ("2", (0, 12, 255))):
+        photo(tmp_path / f"{name}.jpg")
+        mask(tmp_path / f"{name}.png", values)
+    path = text(tmp_path / "t.csv", "image,tags,mask\n1.jpg,cat,1.png\n2.jpg,dog,2.png\n")
+    source = open_csv(path)
+    assert source.classes.values == (8, 12)
+    assert "cat 8, dog 12" in source.warnings[0]
+    mask(tmp_path / "1.png", (0, 1))
+    mask(tmp_path / "2.png", (0, 2))
+    assert open_csv(path).classes.values == (1, 2)
+
+
+def test_one_class_may_be_255_in_its_masks(tmp_path: Path, text: Text, photo: Photo, mask: Photo) -> None:
+    photo(tmp_path / "1.jpg")
+    mask(tmp_path / "1.png", (0, 255))
+    text(tmp_path / "classes.txt", "lesion 255\n")
+    source = open_csv(text(tmp_path / "t.csv", "image,tags,mask\n1.jpg,lesion,1.png\n"))
+    assert set(source.classes.to_labels(source.splits["train"][0].read_mask()).flat) == {0, 1}

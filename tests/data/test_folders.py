@@ -47,6 +47,26 @@ def test_names_in_two_folders_or_with_two_suffixes_stay_two_samples(tree: Tree) 
     assert ids(source)["train"] == [("cat/1", ("cat",)), ("dog/1", ("dog",)), ("dog/1-png", ("dog",))]
 
 
+def test_one_picture_in_two_tag_folders_is_one_sample(tree: Tree, tmp_path: Path, photo: Callable[..., Path]) -> None:
+    for name in ("cat/1.jpg", "dog/1.jpg", "dog/2.jpg"):
+        photo(tmp_path / name, shade=50)
+    photo(tmp_path / "Dog/3.jpg")
+    source = tree()
+    assert source.classes.names == ("cat", "dog")
+    assert ids(source)["train"] == [("Dog/3", ("dog",)), ("cat/1", ("cat", "dog")), ("dog/2", ("dog",))]
+    assert any("(dog/1 is cat/1)" in line for line in source.warnings)
+
+
+def test_photos_that_are_not_read_are_counted(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    for name in ("a.heic", "b.HEIC", "c.nef", ".d.heic"):
+        (tmp_path / "cat" / name).touch()
+    source = tree("cat/1.jfif.jpg", "cat/2.jpg")
+    assert source.warnings == (
+        f"{tmp_path}: photos of kinds that are not read, left out: 2 .heic, 1 .nef; convert them to JPEG or PNG",
+    )
+
+
 def test_train_val_and_test_with_tag_folders_are_splits(tree: Tree) -> None:
     source = tree("train/cat/1.jpg", "train/dog/2.jpg", "val/cat/1.jpg", "test/cow/1.jpg")
     assert ids(source) == {

@@ -23,20 +23,40 @@ Text = Callable[[Path, str], Path]
         ("background 0\ncat 1\n", ("cat",), (1,)),
         ("Background\ncat\n", ("cat",), (1,)),
         ("größe\n猫", ("größe", "猫"), (1, 2)),
+        ("__ignore__\n_background_\ncat\ndog\n", ("cat", "dog"), (1, 2)),
+        ("0 background\n8 cat\n12: dog\n", ("cat", "dog"), (8, 12)),
+        ("cat: 8\ntraffic light: 12\n", ("cat", "traffic light"), (8, 12)),
+        ("void 255\ncat 8\n", ("cat",), (8,)),
+        ('"lane 2"\n"lane 3"\nroad\n', ("lane 2", "lane 3", "road"), (1, 2, 3)),
+        ("\"lane 2\" 7\n'lane 3', 8\n", ("lane 2", "lane 3"), (7, 8)),
+        ("lane 2,7\nlane 3,8\n", ("lane 2", "lane 3"), (7, 8)),
+        ("lane 1\nlane 2\nlane 3\n", ("lane 1", "lane 2", "lane 3"), (1, 2, 3)),
     ],
 )
 def test_classes_txt(tmp_path: Path, text: Text, content: str, names: tuple[str, ...], values: tuple[int, ...]) -> None:
-    classes = read_classes(text(tmp_path / "classes.txt", content))
+    classes = read_classes(text(tmp_path / "classes.txt", content)).classes
     assert (classes.names, classes.values) == (names, values)
     assert len(classes.palette) == 256
 
 
 def test_voc_values_only_where_asked_for_and_all_are_of_voc(tmp_path: Path, text: Text) -> None:
     path = text(tmp_path / "classes.txt", "sheep\ncat\n")
-    assert read_classes(path, voc_values=True).values == (17, 8)
-    assert read_classes(path).values == (1, 2)
-    assert read_classes(text(path, "sheep\nlynx\n"), voc_values=True).values == (1, 2)
-    assert read_classes(text(path, "sheep 3\ncat 4\n"), voc_values=True).values == (3, 4)
+    assert read_classes(path, voc_values=True).classes.values == (17, 8)
+    assert read_classes(path).classes.values == (1, 2)
+    assert read_classes(text(path, "sheep\nlynx\n"), voc_values=True).classes.values == (1, 2)
+    assert read_classes(text(path, "sheep 3\ncat 4\n"), voc_values=True).classes.values == (3, 4)
+
+
+def test_a_line_that_is_a_tag_is_a_name(tmp_path: Path, text: Text) -> None:
+    path = text(tmp_path / "classes.txt", "lane 2\nroad\n")
+    assert read_classes(path, tags={"lane 2"}).classes.names == ("lane 2", "road")
+    with pytest.raises(WeaksegError, match=r"on every line or on none \(a name that ends in a number goes in quotes"):
+        read_classes(path)
+
+
+def test_255_is_the_object_where_there_is_one_class(tmp_path: Path, text: Text) -> None:
+    found = read_classes(text(tmp_path / "classes.txt", "background 0\nlesion 255\n"))
+    assert (found.classes.names, found.classes.values, found.recode) == (("lesion",), (1,), ((255, 1),))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +65,8 @@ def test_voc_values_only_where_asked_for_and_all_are_of_voc(tmp_path: Path, text
         ("cat\ncat\n", "line 2: class 'cat' stands there twice"),
         ("cat 3\ndog 3\n", "line 2: mask value 3 of 'dog' must be unique"),
         ("cat 0\n", r"line 1: mask value 0 .* 1\.\.254"),
-        ("cat 255\n", r"line 1: mask value 255 .* 1\.\.254"),
+        ("cat 256\n", r"line 1: mask value 256 .* 1\.\.254"),
+        ("cat 1\ndog 255\n", "mask value 255 means ignore; only where there is one class"),
         ("cat 3\ndog\n", "line 2: give a mask value on every line or on none"),
         ("cat\ndog 3\n", "line 2: give a mask value on every line or on none"),
         ("cat,x\n", "line 1: 'cat,x' is not"),

@@ -30,16 +30,42 @@ def samples(tmp_path: Path, photo: Make, mask: Make) -> list[Sample]:
     return [Sample(name, tmp_path / f"{name}.jpg", ("cat",), masks.get(name)) for name in "abcd"]
 
 
-@pytest.mark.parametrize("spec", ["", "voc", "voc:", "coco:x", "some/folder", "csv:", "folders"])
+@pytest.mark.parametrize("spec", ["", "voc", "voc:", "image:x", "csv:", "folders"])
 def test_strings_that_open_nothing(spec: str) -> None:
-    with pytest.raises(WeaksegError, match=r"unknown data source .*; available: voc:PATH, csv:PATH.csv, folders:PATH"):
+    with pytest.raises(
+        WeaksegError, match=r"unknown data source .*; available: voc:PATH, csv:PATH.csv, coco:PATH.json"
+    ):
         open_source(spec)
+
+
+@pytest.mark.parametrize("spec", ["some/folder", "photos.csv", "tags.json"])
+def test_paths_that_lead_nowhere(spec: str) -> None:
+    with pytest.raises(WeaksegError, match=f"{spec}: no such file or folder; available data sources: voc:PATH"):
+        open_source(spec)
+
+
+def test_paths_are_understood_by_suffix_or_layout(tmp_path: Path, photo: Make, text: Make) -> None:
+    photo(tmp_path / "folders/cat/1.jpg")
+    table = text(tmp_path / "folders/tags.tsv", "image\ttags\ncat/1.jpg\tdog\n")
+    assert open_source(str(table)).classes.names == ("dog",)
+    assert open_source(str(tmp_path / "folders")).spec == f"csv:{table}"
+    table.unlink()
+    assert open_source(str(tmp_path / "folders")).spec == f"folders:{tmp_path / 'folders'}"
+    (tmp_path / "voc/JPEGImages").mkdir(parents=True)
+    with pytest.raises(WeaksegError, match="Segmentation: no such folder"):
+        open_source(str(tmp_path / "voc"))
+    for name in ("a.csv", "b.csv"):
+        text(tmp_path / "tables" / name, "image,tags\n")
+    with pytest.raises(WeaksegError, match="no data set in this folder; it holds 2 tables, name one"):
+        open_source(str(tmp_path / "tables"))
+    with pytest.raises(WeaksegError, match="no data source by its suffix"):
+        open_source(str(tmp_path / "folders/cat/1.jpg"))
 
 
 def test_schemes(tmp_path: Path, photo: Make, text: Make) -> None:
     photo(tmp_path / "cat/1.jpg")
     text(tmp_path / "t.csv", "image,tags\ncat/1.jpg,cat\n")
-    assert sorted(OPENERS) == ["csv", "folders", "scenes", "voc"]
+    assert sorted(OPENERS) == ["coco", "csv", "folders", "scenes", "voc"]
     assert open_source(f"folders:{tmp_path}").splits["train"][0].id == "cat/1"
     assert open_source(f"csv:{tmp_path}/t.csv").splits["train"][0].id == "cat/1"
     with pytest.raises(WeaksegError, match="JPEGImages"):

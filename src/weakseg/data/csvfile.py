@@ -1,23 +1,24 @@
-"""Data source ``csv:PATH.csv``: a table of images and tags."""
+"""Data source ``csv:PATH``: a table of images and tags."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from weakseg.data.labels import check_tags, classes_of_tags, guessed_values, read_classes
+from weakseg.data.assemble import Listing, assemble
+from weakseg.data.labels import possible_names, read_classes
 from weakseg.data.paths import unique_ids
 from weakseg.data.sample import Sample, Source
-from weakseg.data.table import Row, read_table, split_tags
+from weakseg.data.table import TagRow, read_tag_table
 
 DEFAULT_SPLIT = "train"
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One image of one split; paths are relative to the CSV's folder."""
+    """One image of one split; paths are relative to the table's folder."""
 
     line: int
     split: str
@@ -27,45 +28,55 @@ class _Entry:
 
 
 def open_csv(path: str | Path) -> Source:
-    """Open a CSV with the columns image, tags and optionally mask, split.
+    """Open a table with the columns image, tags and optionally mask, split; see ``weakseg.data.table``.
 
-    Paths are relative to the CSV's folder; a sample's id is its image path without suffix.
-    Without a split column everything is in "train". A ``classes.txt`` beside the CSV gives
-    classes and mask values; without it the classes are the sorted tags, with values 1..n.
-    An image listed twice in a split gets the tags of both rows. A mask that is missing is a
-    problem, but its image stays.
+    Paths are relative to the table's folder; a sample's id is its image path without suffix.
+    Without a split column everything is in "train". A ``classes.txt`` beside the table gives
+    classes and mask values; without it the classes are the sorted tags, with values 1..n, or VOC's
+    where all are of VOC and the masks hold VOC's. An image listed twice in a split gets the tags of
+    both rows. A mask that is missing is a problem, but its image stays.
 
     Args:
-        path: the CSV file.
+        path: the table.
 
     Raises:
         WeaksegError: the file cannot be read as such a table, or names a tag that
             ``classes.txt`` does not.
     """
     spec, path = f"csv:{path}", Path(path).expanduser()
-    rows, problems = read_table(path, ("image", "tags"))
     listed = path.with_name("classes.txt")
-    known = read_classes(listed) if listed.is_file() else None
-    rows_as_entries = [_entry(row, path.parent, known.names if known else ()) for row in rows]
-    if known is not None:
-        for entry in rows_as_entries:
-            check_tags(entry.tags, known, f"{path} line {entry.line}: {entry.image}", listed)
-    classes = known or classes_of_tags((tag for entry in rows_as_entries for tag in entry.tags), path)
-    entries, warnings = _merge(rows_as_entries, path.name)
-    if known is None and any(entry.mask for entry in entries):
-        warnings.append(guessed_values(classes, listed))
-    splits, empty, missing = _splits(entries, path)
-    return Source(spec, classes, splits, (*problems, *missing), tuple(warnings), empty)
+    table = read_tag_table(path, possible_names(listed))
+    rows = [_entry(row, path.parent) for row in table.rows]
+    names = [tag for entry in rows for tag in entry.tags]
+    known = read_classes(listed, tags=set(names)) if listed.is_file() else None
+    entries, repeats = _merge(rows, path.name)
+    ids = _ids(entries)
+    splits, empty, missing = _splits(entries, ids, path)
+    # Of rows that repeat an image, the last one: it is what added the tag that a message is about.
+    places = {ids[entry.image]: f"{path} line {entry.line}: {entry.image}" for entry in rows}
+    return assemble(
+        Listing(
+            spec,
+            path,
+            splits,
+            listed,
+            known,
+            places=places,
+            problems=[*table.problems, *missing],
+            warnings=[*table.warnings, *repeats],
+            empty=empty,
+            names=names,
+        )
+    )
 
 
-def _entry(row: Row, folder: Path, names: Collection[str]) -> _Entry:
-    mask = row.cells.get("mask")
+def _entry(row: TagRow, folder: Path) -> _Entry:
     return _Entry(
         line=row.line,
-        split=row.cells.get("split") or DEFAULT_SPLIT,
-        image=_relative(folder, row.cells["image"]),
-        mask=_relative(folder, mask) if mask else None,
-        tags=split_tags(row.cells["tags"], names),
+        split=row.split or DEFAULT_SPLIT,
+        image=_relative(folder, row.image),
+        mask=_relative(folder, row.mask) if row.mask else None,
+        tags=row.tags,
     )
 
 
@@ -92,10 +103,15 @@ def _merge(entries: Sequence[_Entry], name: str) -> tuple[list[_Entry], list[str
     return list(merged.values()), warnings
 
 
-def _splits(entries: Sequence[_Entry], path: Path) -> tuple[dict[str, list[Sample]], dict[str, str], list[str]]:
-    """Samples per split, the reason for every empty one, and a line per missing file."""
+def _ids(entries: Sequence[_Entry]) -> dict[PurePath, str]:
     images = list(dict.fromkeys(entry.image for entry in entries))
-    ids = dict(zip(images, unique_ids(images), strict=True))
+    return dict(zip(images, unique_ids(images), strict=True))
+
+
+def _splits(
+    entries: Sequence[_Entry], ids: dict[PurePath, str], path: Path
+) -> tuple[dict[str, list[Sample]], dict[str, str], list[str]]:
+    """Samples per split, the reason for every empty one, and a line per missing file."""
     splits: dict[str, list[Sample]] = {entry.split: [] for entry in entries} or {DEFAULT_SPLIT: []}
     problems: dict[str, list[str]] = {split: [] for split in splits}
     for entry in entries:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weakseg.data.labels import classes_of_tags
-from weakseg.data.paths import is_image_name, list_images, unique_ids
+from weakseg.data.assemble import Listing, assemble
+from weakseg.data.labels import read_classes
+from weakseg.data.paths import is_image_name, list_images, unique_ids, unread_line
 from weakseg.data.sample import Sample, Source
 from weakseg.errors import WeaksegError
 
@@ -17,8 +18,9 @@ def open_folders(path: str | Path) -> Source:
 
     train, val and test are splits where both train and val hold folders of images, or where
     there are no other folders than these; otherwise they are tags like any other, and
-    everything is in "train". A sample's id is its path below PATH without suffix, so that a
-    picture in two tag folders is two samples.
+    everything is in "train". A sample's id is its path below PATH without suffix. A picture in several tag folders,
+    byte for byte the same and of one file name, is one sample with all its tags and the id of the first. A
+    ``classes.txt`` in PATH gives classes and mask values.
 
     Args:
         path: the folder.
@@ -44,8 +46,10 @@ def open_folders(path: str | Path) -> Source:
     splits: dict[str, list[Sample]] = {split: [] for split in parts}
     for (split, tag, image), name in zip(tagged, ids, strict=True):
         splits[split].append(Sample(name, image, (tag,)))
-    classes = classes_of_tags((tag for _, tag, _ in tagged), root)
-    return Source(f"folders:{path}", classes, splits, warnings=tuple(warnings))
+    warnings += filter(None, [unread_line(root)])
+    listed = root / "classes.txt"
+    known = read_classes(listed, tags={tag for _, tag, _ in tagged}) if listed.is_file() else None
+    return assemble(Listing(f"folders:{path}", root, splits, listed, known, warnings=warnings))
 
 
 def _split_names(root: Path) -> list[str]:

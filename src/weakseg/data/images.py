@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from weakseg.data.headers import bands_of_tiff, is_deep
+from weakseg.data.paths import UNREAD_SUFFIXES
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
 Array = NDArray[np.uint8]
 Palette = Sequence[tuple[int, int, int]]
+Levels = tuple[float, float]
 Result = TypeVar("Result")
 
 IGNORE = 255
@@ -24,16 +27,45 @@ IGNORE = 255
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
 
 
-def read_image(path: Path) -> Array:
+def read_image(path: Path, levels: Levels | None = None) -> Array:
     """Read a picture of any mode as uint8 RGB (H, W, 3), turned upright by its EXIF tag.
 
-    Transparent parts become white. 16-bit grey is scaled by its full range; 32-bit integers and
-    floats beyond 0..65535 and 0..1 are stretched from their minimum to their maximum.
+    Transparent parts become white; the fourth band of a TIFF counts as opacity only where it looks like one
+    (``is_opacity``). Grey of more than 8 bits is scaled from ``levels`` to 0..255.
+
+    Args:
+        path: the file.
+        levels: the values that become black and white, of pictures of more than 8 bits in one band. Without it 16-bit
+            grey is scaled by its full range, and 32-bit integers and floats beyond 0..65535 and 0..1 from their
+            minimum to their maximum.
 
     Raises:
         WeaksegError: the file is missing, truncated, or no picture.
     """
-    return _decode(path, lambda image: np.array(_to_rgb(_upright(image))))
+    return _decode(path, lambda image: np.array(_to_rgb(_upright(image), levels)))
+
+
+def read_deep_range(path: Path, percent: float = 0.1) -> Levels:
+    """The values that a picture of one deep band uses, but for ``percent`` of the pixels at either end.
+
+    Raises:
+        WeaksegError: the file cannot be read.
+    """
+
+    def convert(image: ImageFile.ImageFile) -> Levels:
+        values = np.asarray(image).astype(np.float64)
+        low, high = np.percentile(values[np.isfinite(values)], (percent, 100 - percent), method="nearest")
+        return float(low), float(high)
+
+    return _decode(path, convert)
+
+
+def is_opacity(alpha: Array) -> bool:
+    """Whether a fourth band (H, W) is opacity: it is full somewhere, and full or none at most pixels.
+
+    Satellite pictures keep near infrared there, often under the name of opacity.
+    """
+    return bool(alpha.max() == 255) and float(np.isin(alpha, (0, 255)).mean()) >= 0.5
 
 
 def read_mask(path: Path) -> Array:
@@ -118,8 +150,7 @@ def _decode(path: Path, convert: Callable[[ImageFile.ImageFile], Result]) -> Res
     except WeaksegError as error:
         raise WeaksegError(f"{path}: {error}") from None
     except UnidentifiedImageError:
-        reason = "no picture in a known format" if path.stat().st_size else "empty file"
-        raise WeaksegError(f"{path}: {reason}") from None
+        raise WeaksegError(f"{path}: {_unknown(path)}") from None
     except Exception as error:  # on broken files the decoders raise nearly anything
         reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]
         raise WeaksegError(f"{path}: cannot be read ({reason})") from error
@@ -133,23 +164,38 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _unknown(path: Path) -> str:
+    """Why a file that no decoder knows cannot be read, with the way out."""
+    bands = bands_of_tiff(path)
+    if bands:
+        return f"{bands}: not read; save 3 bands of 8 bits, or 1 of 8 or 16 (gdal_translate -b 1 -b 2 -b 3 -scale)"
+    if path.suffix.lower() in UNREAD_SUFFIXES:
+        return f"{path.suffix.lower()} is not read; convert it to JPEG or PNG"
+    return "no picture in a known format" if path.stat().st_size else "empty file"
+
+
+def _to_rgb(image: Image.Image, levels: Levels | None) -> Image.Image:
     """Any mode to RGB."""
-    if image.mode.startswith("I;16"):
-        return _gray(np.asarray(image), 65535)
-    if image.mode in ("I", "F"):
-        return _gray(np.asarray(image), 65535 if image.mode == "I" else 1)
+    if is_deep(image.mode):
+        full = 1.0 if image.mode == "F" else 65535.0
+        return _gray(np.asarray(image), levels, full)
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         pixels = image.convert("RGBA")
+        if image.format == "TIFF" and not is_opacity(np.asarray(pixels.getchannel("A"))):
+            return pixels.convert("RGB")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), pixels).convert("RGB")
     return image.convert("RGB")
 
 
-def _gray(values: NDArray[np.generic], full: int) -> Image.Image:
-    """Scale 0..full to 0..255; where values lie outside, the range that they span."""
+def _gray(values: NDArray[np.generic], levels: Levels | None, full: float) -> Image.Image:
+    """Scale ``levels``, else 0..full, to 0..255; without levels, values outside stretch the range."""
     grey = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    low, high = (0.0, float(full)) if grey.min() >= 0 and grey.max() <= full else (grey.min(), grey.max())
-    return Image.fromarray(np.rint((grey - low) * (255 / (high - low or 1))).astype(np.uint8)).convert("RGB")
+    if levels is not None:
+        low, high = levels
+    else:
+        low, high = (0.0, full) if grey.min() >= 0 and grey.max() <= full else (grey.min(), grey.max())
+    scaled = np.clip((grey - low) * (255 / (high - low or 1)), 0, 255)
+    return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
 
 
 def _mask_values(image: ImageFile.ImageFile) -> Array:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from weakseg.errors import WeaksegError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
+"""Suffixes of photos that are not read; they are counted, so that nobody misses them in silence."""
+_LONGEST = 240  # bytes of a part of an id: with ".safetensors" it must fit into the 255 of a file name
 
 
 def read_text(path: Path) -> str:
-    """A whole UTF-8 text file, with or without byte order mark.
+    """A whole text file: UTF-8, with or without byte order mark, or UTF-16 with one.
 
     Raises:
         WeaksegError: the file is missing, unreadable or not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise WeaksegError(f"{path} line {line}: not UTF-8 text; save the file as UTF-8") from None
@@ -36,6 +44,25 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def unread_photos(folder: Path) -> dict[str, int]:
+    """How many files below a folder have a suffix of ``UNREAD_SUFFIXES``, by suffix; hidden ones do not count."""
+    found: Counter[str] = Counter()
+    for _, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        suffixes = (os.path.splitext(name)[1].lower() for name in names if not name.startswith("."))
+        found.update(suffix for suffix in suffixes if suffix in UNREAD_SUFFIXES)
+    return dict(found)
+
+
+def unread_line(folder: Path) -> str | None:
+    """The line that says which photos below a folder are not read, with the way out; None if there are none."""
+    found = unread_photos(folder)
+    if not found:
+        return None
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in sorted(found.items()))
+    return f"{folder}: photos of kinds that are not read, left out: {counts}; convert them to JPEG or PNG"
+
+
 def is_image_name(name: str) -> bool:
     """Whether a file name has the suffix of an image (and is not hidden)."""
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
@@ -50,8 +77,16 @@ def safe_id(path: PurePath) -> str:
         'photos/cat.1'
     """
     parts = [part for part in (*path.parent.parts, path.stem) if part != path.anchor and part.strip(". ")]
-    text = "/".join(parts).replace("\\", "_").replace("..", "_")
+    text = "/".join(_shortened(part) for part in parts).replace("\\", "_").replace("..", "_")
     return "".join(char if char.isprintable() else "_" for char in text) or "image"
+
+
+def _shortened(part: str) -> str:
+    """A part of an id that fits into a file name; a hash keeps long ones apart."""
+    content = part.encode("utf-8", "surrogateescape")
+    if len(content) <= _LONGEST:
+        return part
+    return content[: _LONGEST - 9].decode("utf-8", "ignore") + "-" + hashlib.sha256(content).hexdigest()[:8]
 
 
 def unique_ids(paths: Iterable[PurePath]) -> list[str]:

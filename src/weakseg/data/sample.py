@@ -10,7 +10,8 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from weakseg.data.images import read_image, read_mask
+from weakseg.data.headers import upright_as
+from weakseg.data.images import Levels, read_image, read_mask
 from weakseg.errors import WeaksegError, one_of
 
 Array = NDArray[np.uint8]
@@ -78,22 +79,33 @@ class Sample:
         image: a file, or a picklable function that composes the picture.
         tags: class names; empty means background only.
         mask: a mask file or function, or None. Values as on disk.
+        levels: which values of a picture of more than 8 bits become black and white; None for its full range.
+        recode: what the mask's file holds and what it counts as, such as ((255, 1),).
     """
 
     id: str
     image: Path | Loader
     tags: tuple[str, ...]
     mask: Path | Loader | None = None
+    levels: Levels | None = None
+    recode: tuple[tuple[int, int], ...] = ()
 
     def read_image(self) -> Array:
         """The picture, uint8 RGB (H, W, 3). Raises WeaksegError if it cannot be read."""
-        return read_image(self.image) if isinstance(self.image, Path) else self.image()
+        return read_image(self.image, self.levels) if isinstance(self.image, Path) else self.image()
 
     def read_mask(self) -> Array:
-        """The true mask, uint8 (H, W), values as on disk. Raises WeaksegError without one."""
+        """The true mask, uint8 (H, W), upright as its picture is. Raises WeaksegError without one."""
         if self.mask is None:
             raise WeaksegError(f"{self.id}: no mask")
-        return read_mask(self.mask) if isinstance(self.mask, Path) else self.mask()
+        if not isinstance(self.mask, Path):
+            return self.mask()
+        mask = read_mask(self.mask)
+        if isinstance(self.image, Path):
+            mask = upright_as(self.image, mask)
+        for stored, value in self.recode:
+            mask = np.where(mask == stored, np.uint8(value), mask)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,7 @@ class Source:
         problems: one line per file that is missing or broken and so left out.
         warnings: one line per thing that the user should know.
         empty: for splits without samples, why.
+        classes_file: the classes.txt that it has or could have; None where it cannot have one.
     """
 
     spec: str
@@ -130,6 +143,7 @@ class Source:
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     empty: Mapping[str, str] = field(default_factory=dict)
+    classes_file: Path | None = None
 
     def image_set(self, split: str, masks: bool = False) -> ImageSet:
         """One split; without masks unless they are asked for.

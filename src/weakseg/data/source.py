@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from weakseg.data.cocofile import open_coco
 from weakseg.data.csvfile import open_csv
 from weakseg.data.folders import open_folders
 from weakseg.data.images import size_text
+from weakseg.data.looks import look_over
+from weakseg.data.paths import list_images
 from weakseg.data.sample import Sample, Source
 from weakseg.data.voc import open_voc
 from weakseg.errors import WeaksegError, one_of
@@ -32,24 +35,53 @@ def _open_scenes(options: str) -> Source:
 OPENERS: dict[str, Callable[[str], Source]] = {
     "voc": open_voc,
     "csv": open_csv,
+    "coco": open_coco,
     "folders": open_folders,
     "scenes": _open_scenes,
 }
-_FORMS = ("voc:PATH", "csv:PATH.csv", "folders:PATH", "scenes", "scenes:N,seed=S")
+_FORMS = ("voc:PATH", "csv:PATH.csv", "coco:PATH.json", "folders:PATH", "scenes", "scenes:N,seed=S")
+_BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "coco"}
 
 
 def open_source(spec: str) -> Source:
-    """Open a data source: "voc:PATH", "csv:PATH.csv", "folders:PATH", "scenes" or "scenes:N,seed=S".
+    """Open a data source: a string of ``_FORMS``, or a path without the word before the colon.
 
-    Files are listed, not decoded: see ``inspect``.
+    A path is understood by its suffix (.csv, .tsv, .txt, .json) or, for a folder, by what is in it: JPEGImages, one
+    table, or folders of images. Files are listed, not decoded (``inspect`` does that), but for the range of photos of
+    more than 8 bits.
 
     Raises:
         WeaksegError: no such kind of source, or what stands there is not of that kind.
     """
     scheme, _, rest = spec.partition(":")
+    if scheme not in OPENERS and spec:
+        spec = _understood(spec)
+        scheme, _, rest = spec.partition(":")
     if scheme not in OPENERS or not (rest or scheme == "scenes"):
         raise one_of("data source", spec, _FORMS)
-    return OPENERS[scheme](rest)
+    return look_over(OPENERS[scheme](rest))
+
+
+def _understood(text: str) -> str:
+    """A path with the word that its suffix or layout calls for. Raises WeaksegError where there is none."""
+    path = Path(text).expanduser()
+    if path.is_file() and path.suffix.lower() in _BY_SUFFIX:
+        return f"{_BY_SUFFIX[path.suffix.lower()]}:{text}"
+    if path.is_dir():
+        tables = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".csv", ".tsv")]
+        if (path / "JPEGImages").is_dir():
+            return f"voc:{text}"
+        if len(tables) == 1:
+            return f"csv:{tables[0]}"
+        if any(list_images(folder) for folder in path.iterdir() if folder.is_dir()):
+            return f"folders:{text}"
+        found = f"; it holds {len(tables)} tables, name one" if tables else ""
+        raise WeaksegError(f"{text}: no data set in this folder{found}; available: {', '.join(_FORMS)}")
+    if path.exists():
+        raise WeaksegError(f"{text}: no data source by its suffix; available: {', '.join(_FORMS)}")
+    if os.sep in text or path.suffix:
+        raise WeaksegError(f"{text}: no such file or folder; available data sources: {', '.join(_FORMS)}")
+    return text
 
 
 def inspect(

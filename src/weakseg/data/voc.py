@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weakseg.data.labels import check_tags, classes_of_tags, guessed_values, is_voc, read_classes
-from weakseg.data.paths import read_text
-from weakseg.data.sample import Classes, Sample, Source
+from weakseg.data.assemble import Listing, assemble, fits_voc
+from weakseg.data.labels import ClassList, possible_names, read_classes
+from weakseg.data.paths import IMAGE_SUFFIXES, read_text
+from weakseg.data.sample import Sample, Source
 from weakseg.data.voctags import FoundTags, find_tags, image_id
 from weakseg.errors import WeaksegError
 
 IMAGES = "JPEGImages"
 MASKS = ("SegmentationClassAug", "SegmentationClass")
 LISTS = "ImageSets/Segmentation"
+MASK_SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def open_voc(path: str | Path) -> Source:
     Images are in JPEGImages, masks in SegmentationClassAug or else SegmentationClass, splits in
     ImageSets/Segmentation/SPLIT.txt: an id a line, or "/JPEGImages/ID.jpg /.../ID.png". Tags:
     see ``weakseg.data.voctags``. Classes: those of classes.txt, else those of the tags; where
-    all are of VOC they have VOC's order and mask values.
+    all are of VOC they have VOC's order and mask values, unless the masks hold 1..n.
 
     Args:
         path: the folder that holds JPEGImages.
@@ -45,29 +47,38 @@ def open_voc(path: str | Path) -> Source:
             does not list.
     """
     root = Path(path).expanduser()
-    images = _index(_folder(root, IMAGES), (".jpg", ".jpeg", ".png"))
-    masks = next((_index(root / name, (".png",)) for name in MASKS if (root / name).is_dir()), {})
+    images = _index(_folder(root, IMAGES), IMAGE_SUFFIXES)
+    masks = next((_index(root / name, MASK_SUFFIXES) for name in MASKS if (root / name).is_dir()), {})
     files = sorted(file for file in _folder(root, LISTS).glob("*.txt") if not file.name.startswith("."))
     if not files:
         raise WeaksegError(f"{root / LISTS}: no split; write the ids of the images to train.txt, one a line")
     lists = [_read_list(file, images, root / IMAGES) for file in files]
     ids = list(dict.fromkeys(name for each in lists for name in each.ids))
     listed = root / "classes.txt"
-    known = read_classes(listed, voc_values=True) if listed.is_file() else None
-    found = find_tags(root, ids, masks, known)
-    classes = _classes(found, known, listed)
+    known = _listed_classes(listed, masks) if listed.is_file() else None
+    found = find_tags(root, ids, masks, known.classes if known else None, possible_names(listed))
     samples = {
         name: Sample(name, images[name], found.images[name].tags, masks.get(name))
         for name in ids
         if name in found.images
     }
     missing = {name: problem for each in reversed(lists) for name, problem in each.missing.items()}
-    warnings = [warning for each in lists for warning in each.warnings] + found.warnings
-    if known is None and masks and not is_voc(classes.names):
-        warnings.append(guessed_values(classes, listed))
     splits = {each.path.stem: [samples[name] for name in each.ids if name in samples] for each in lists}
-    empty = {each.path.stem: _why_empty(each, found) for each in lists if not splits[each.path.stem]}
-    return Source(f"voc:{path}", classes, splits, (*missing.values(), *found.problems), tuple(warnings), empty)
+    return assemble(
+        Listing(
+            f"voc:{path}",
+            root,
+            splits,
+            listed,
+            known,
+            voc_values=True,
+            places={name: tagging.where for name, tagging in found.images.items()},
+            problems=[*missing.values(), *found.problems],
+            warnings=[warning for each in lists for warning in each.warnings] + found.warnings,
+            empty={each.path.stem: _why_empty(each, found) for each in lists if not splits[each.path.stem]},
+            names=[tag for tagging in found.images.values() for tag in tagging.tags],
+        )
+    )
 
 
 def _folder(root: Path, name: str) -> Path:
@@ -121,14 +132,13 @@ def _listed_id(text: str, images: Container[str]) -> str:
     return image_id(first) if two_columns or not rest else text
 
 
-def _classes(found: FoundTags, known: Classes | None, listed: Path) -> Classes:
-    """The classes of classes.txt, which every tag must be one of, or else those of the tags."""
-    if known is None:
-        tags = (tag for tagging in found.images.values() for tag in tagging.tags)
-        return classes_of_tags(tags, listed.parent, voc_values=True)
-    for tagging in found.images.values():
-        check_tags(tagging.tags, known, tagging.where, listed)
-    return known
+def _listed_classes(path: Path, masks: Mapping[str, Path]) -> ClassList:
+    """The classes of classes.txt; where it gives no values, VOC's for VOC's names unless the masks hold 1..n."""
+    voc, plain = read_classes(path, voc_values=True), read_classes(path)
+    if voc.classes.values == plain.classes.values:
+        return plain
+    samples = [Sample(name, mask, (), mask) for name, mask in masks.items()]
+    return voc if fits_voc(plain.classes.names, samples, usual=True) else plain
 
 
 def _why_empty(each: _List, found: FoundTags) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 
 from weakseg.data.images import IGNORE, read_mask
 from weakseg.data.labels import VOC_NAMES
+from weakseg.data.paths import IMAGE_SUFFIXES
 from weakseg.data.sample import Classes
-from weakseg.data.table import read_table, split_tags
+from weakseg.data.table import read_tag_table
 from weakseg.errors import WeaksegError
 
 
@@ -41,7 +42,9 @@ class FoundTags:
     warnings: list[str]
 
 
-def find_tags(root: Path, ids: Sequence[str], masks: Mapping[str, Path], known: Classes | None) -> FoundTags:
+def find_tags(
+    root: Path, ids: Sequence[str], masks: Mapping[str, Path], known: Classes | None, names: Collection[str] = ()
+) -> FoundTags:
     """Tags of images from tags.csv, else Annotations/ID.xml, else the masks.
 
     The first of the three that exists counts. Images that it does not cover are tagged from
@@ -52,13 +55,14 @@ def find_tags(root: Path, ids: Sequence[str], masks: Mapping[str, Path], known: 
         ids: of the images.
         masks: mask file per id.
         known: the classes of classes.txt; without it, VOC's twenty name the mask values.
+        names: class names that may hold spaces.
 
     Raises:
         WeaksegError: tags.csv is no table, or a mask holds a value that has no name.
     """
     table, annotations = root / "tags.csv", root / "Annotations"
     if table.is_file():
-        images, problems, warnings = _from_table(table, known.names if known else ())
+        images, problems, warnings = _from_table(table, names)
         uncovered, lack = [name for name in ids if name not in images], f"no row in {table}"
     elif annotations.is_dir():
         images, problems, uncovered = _from_annotations(annotations, ids)
@@ -78,23 +82,23 @@ def find_tags(root: Path, ids: Sequence[str], masks: Mapping[str, Path], known: 
 
 def _from_table(path: Path, names: Collection[str]) -> tuple[dict[str, Tagging], list[str], list[str]]:
     """Rows of tags.csv by image id, faulty rows, and a warning if rows repeat an image."""
-    rows, problems = read_table(path, ("image", "tags"))
+    table = read_tag_table(path, names)
     images: dict[str, Tagging] = {}
     repeats = 0
-    for row in rows:
-        image, tags = row.cells["image"], split_tags(row.cells["tags"], names)
-        name = image_id(image)
+    for row in table.rows:
+        name, tags = image_id(row.image), row.tags
         if name in images:
             repeats += 1
             tags = tuple(dict.fromkeys(images[name].tags + tags))
-        images[name] = Tagging(tags, f"{path} line {row.line}: {image}")
-    return images, problems, [f"{path}: {repeats} rows repeat an image, tags united"] if repeats else []
+        images[name] = Tagging(tags, f"{path} line {row.line}: {row.image}")
+    warnings = [f"{path}: {repeats} rows repeat an image, tags united"] if repeats else []
+    return images, table.problems, [*table.warnings, *warnings]
 
 
 def image_id(text: str) -> str:
     """The id that "2007_000032", "2007_000032.jpg" or "/JPEGImages/2007_000032.jpg" names."""
     path = PurePosixPath(text.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in (".jpg", ".jpeg", ".png") else path.name
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name
 
 
 def _from_annotations(folder: Path, ids: Sequence[str]) -> tuple[dict[str, Tagging], list[str], list[str]]:
