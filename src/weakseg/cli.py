@@ -21,7 +21,10 @@ app = typer.Typer(
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 
-DataOption = Annotated[str, typer.Option("--data", help="voc:PATH, csv:PATH.csv, folders:PATH, or scenes[:N,seed=S].")]
+SOURCES = (
+    "A folder, table or JSON of photos with tags: voc:, csv:, folders: or coco:PATH, or the path alone; or scenes[:N]"
+)
+DataOption = Annotated[str, typer.Option("--data", help=f"{SOURCES}.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]
 
 
@@ -117,10 +120,10 @@ def demo(
 
 @app.command()
 def data(
-    source: Annotated[str, typer.Argument(help="voc:PATH, csv:PATH.csv, folders:PATH or scenes[:N,seed=S].")],
+    source: Annotated[str, typer.Argument(help=f"{SOURCES}.")],
 ) -> None:
     """List a data source: images, tags, splits, and files that are missing or broken."""
-    from weakseg.pipeline.listing import list_source
+    from weakseg.pipeline.datalist import list_source
 
     list_source(source)
 

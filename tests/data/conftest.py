@@ -13,7 +13,7 @@ from PIL import Image
 
 @pytest.fixture
 def photo() -> Callable[..., Path]:
-    """``photo(path, size=(width, height))`` writes a small picture, of a shade of its own unless given, and its folders."""
+    """``photo(path, size=(width, height))`` writes a small picture, of its own shade unless given, and its folders."""
     made = count()
 
     def make(path: Path, size: tuple[int, int] = (8, 6), shade: int | None = None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 ORIENTATION, BITS, BANDS, SAMPLE_FORMAT, EXTRA_SAMPLES = 0x0112, 258, 277, 339, 338  # tags of TIFF and EXIF
@@ -108,7 +108,7 @@ def bands_of_tiff(path: Path) -> str | None:
             directory.load(file)
             bits = directory.get(BITS, (1,))
             bands, kind = directory.get(BANDS, len(bits)), directory.get(SAMPLE_FORMAT, (1,))
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, UnidentifiedImageError):
+    except Exception:  # broken in one of many ways
         return None
     kinds = _FORMATS.get(kind[0] if isinstance(kind, tuple) else kind, "other")
     return f"{bands} bands of {bits[0]} bits, {kinds}"

@@ -119,6 +119,7 @@ class Summary:
         images: number of different images.
         split_images: number of images per split.
         split_tags: per split, number of images per class.
+        split_masks: per split, number of images with a mask.
         mean_tags: per split, mean number of tags of an image; 0 for an empty split.
         problems: one line per missing or broken file.
         warnings: one line per thing that the user should know.
@@ -127,6 +128,7 @@ class Summary:
     images: int
     split_images: dict[str, int]
     split_tags: dict[str, dict[str, int]]
+    split_masks: dict[str, int]
     mean_tags: dict[str, float]
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -141,14 +143,17 @@ def summary(source: Source, *, decode: bool = True, progress: Progress | None = 
         progress: called with the number of samples just done; they add up to those of all splits.
     """
     split_tags: dict[str, dict[str, int]] = {}
+    split_masks: dict[str, int] = {}
     mean_tags: dict[str, float] = {}
     problems = list(source.problems)
     seen: set[str] = set()
     for split, samples in source.splits.items():
         counts: Counter[str] = Counter()
         fresh: list[Sample] = []
+        split_masks[split] = 0
         for sample in samples:
             counts.update(sample.tags)
+            split_masks[split] += sample.mask is not None
             if decode and isinstance(sample.image, Path) and sample.id not in seen:
                 fresh.append(sample)
             seen.add(sample.id)
@@ -158,7 +163,7 @@ def summary(source: Source, *, decode: bool = True, progress: Progress | None = 
             progress(len(samples) - len(fresh))
         problems += inspect(fresh, masks=True, progress=progress)[1]
     sizes = {split: len(samples) for split, samples in source.splits.items()}
-    return Summary(len(seen), sizes, split_tags, mean_tags, tuple(problems), source.warnings)
+    return Summary(len(seen), sizes, split_tags, split_masks, mean_tags, tuple(problems), source.warnings)
 
 
 def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:

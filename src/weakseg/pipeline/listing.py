@@ -1,4 +1,4 @@
-"""What the commands print: data sources, recipes, scores, finished runs."""
+"""What the commands print: recipes, scores, finished runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.table import Table
 
 from weakseg.data.images import read_mask
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, Sample
-from weakseg.data.source import open_source, summary
-from weakseg.engine.progress import bar
+from weakseg.data.source import open_source
+from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.loading import overlay_files, recipe_files
@@ -22,27 +22,6 @@ from weakseg.pipeline.scoring import score_masks
 from weakseg.pipeline.table import class_table, run_table
 
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
-
-
-def list_source(spec: str) -> None:
-    """Print what a data source holds; every file is opened."""
-    source = open_source(spec)
-    for text in source.warnings:
-        out.print(f"warning: {text}", style="yellow", soft_wrap=True)
-    with bar("read files", sum(len(samples) for samples in source.splits.values())) as running:
-        found = summary(source, progress=running.advance)
-    table = Table(title=f"{spec}: {found.images} images, {len(source.classes)} classes")
-    table.add_column("tag")
-    for split, count in found.split_images.items():
-        table.add_column(f"{split} ({count})", justify="right")
-    for name in source.classes.names:
-        table.add_row(name, *(str(tags[name]) for tags in found.split_tags.values()))
-    table.add_section()
-    table.add_row("mean tags per image", *(f"{mean:.2f}" for mean in found.mean_tags.values()))
-    out.print(table)
-    out.print(f"{len(found.problems)} files missing or broken")
-    for problem in found.problems:
-        out.print(f"  {problem}", style="red", highlight=False, soft_wrap=True)
 
 
 def list_recipes() -> None:
@@ -71,7 +50,11 @@ def evaluate_folder(folder: Path, spec: str, split: str) -> None:
     """Score ``folder/ID.png`` against the ground truth of a split and print IoU per class."""
     if not folder.is_dir():
         raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
-    images = open_source(spec).image_set(split, masks=True)
+    source = open_source(spec)
+    images = source.image_set(split, masks=True)
+    truth = survey(images.samples, images.classes)
+    for line in check_truth(truth, images.classes, source.classes_file):
+        out.print(f"warning: {line}", style="yellow", highlight=False, soft_wrap=True)
 
     def read(sample: Sample) -> Array:
         path = folder / f"{sample.id}.png"
