@@ -1,6 +1,7 @@
 """What the commands print."""
 
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -28,11 +29,42 @@ def test_data_lists_images_tags_splits_and_broken_files(photos):
     ended = tiny.weakseg("data", f"voc:{photos}")
     assert ended.code == 0
     assert "12 images, 3 classes" in " ".join(ended.out.split())
-    for row in (["tag", "train (9)", "val (3)"], ["cat", "3", "1"], ["cow", "4", "1"], ["dog", "4", "2"]):
+    for row in (["tag", "mask value", "train (9)"], ["cat", "8", "3", "1"], ["cow", "10", "4", "1"], ["dog", "4", "2"]):
         assert any(all(cell in line for cell in row) for line in ended.out.splitlines()), row
-    assert "mean tags per image │      1.22 │    1.33" in ended.out
+    assert any("mean tags per image" in line and "1.22 │    1.33" in line for line in ended.out.splitlines())
     assert "1 files missing or broken" in ended.out
     assert str(path) in ended.out.replace("\n", "")
+
+
+def test_data_refuses_masks_that_score_nothing_and_evaluate_too(photos):
+    for path in (photos / "SegmentationClassAug").iterdir():
+        values = np.array(Image.open(path))
+        Image.fromarray(np.where((values > 0) & (values < 255), values + 20, values)).save(path)
+    ended = tiny.weakseg("data", photos)
+    assert "none holds a pixel of 'cat' (value 8), 'cow' (value 10), 'dog' (value 12)" in tiny.error_line(ended)
+    assert "images with a mask" in ended.out
+    masks = photos / "SegmentationClassAug"
+    assert "value 32 of no class is in 2" in tiny.error_line(tiny.weakseg("evaluate", masks, "--data", photos))
+
+
+def test_data_points_out_slips(photos):
+    table = photos / "tags.csv"
+    table.write_text(table.read_text().replace("p1,cow", "p1,cwo"))
+    ended = tiny.weakseg("data", f"voc:{photos}")
+    assert "classes 'cwo' and 'cow' are one letter apart (1 and 4 photos)" in ended.out
+    assert "class 'cwo' is on one photo only (p1)" in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["data", "PHOTOS"], ["data", "nothere.csv"]])
+def test_what_must_answer_at_once_loads_no_torch(photos, arguments):
+    arguments = [str(photos) if argument == "PHOTOS" else argument for argument in arguments]
+    code = (
+        "import sys; from weakseg.cli import main; sys.argv = ['weakseg', *sys.argv[1:]]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('torch' in sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert ended.stderr.splitlines()[-1] == "False"
 
 
 def test_data_without_a_scheme_shows_the_forms():

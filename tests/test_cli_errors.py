@@ -98,7 +98,7 @@ def test_a_broken_recipe_file_is_named(fails, tmp_path, text):
     ("data", "named"),
     [
         ("photos", "available: voc:PATH"),
-        ("coco:/photos", "available: voc:PATH"),
+        ("coco:/photos", "/photos: cannot be read (No such file"),
         ("voc:/no/photos", "/no/photos/JPEGImages: no such folder"),
         ("csv:/no/list.csv", "/no/list.csv: cannot be read"),
         ("folders:/no/photos", "/no/photos: no such folder"),
