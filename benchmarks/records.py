@@ -3,9 +3,9 @@
 python benchmarks/records.py take --data voc:PATH --train train_tiny --val val_tiny --out before.json
 python benchmarks/records.py compare before.json after.json
 
-`take` runs five recipes with the overlay small, one epoch of each training, seed 0, one thread, and writes the scores and
-a hash per mask and map. Records of two machines may differ by rounding; compare those of one. A record of an earlier
-version is taken from its checkout.
+`take` runs five recipes with the overlay small, one epoch of each training, seed 0, one thread, and writes the scores
+and a hash per mask and map. Records of two machines may differ by rounding; compare those of one. Take the record of an
+earlier version from its checkout.
 """
 
 from __future__ import annotations
