@@ -51,12 +51,13 @@ def run(
     out: OutOption,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
     overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start afresh, whatever run --out holds.")] = False,
 ) -> None:
     """Run a recipe from tags to masks. The same command goes on after an interruption."""
     from weakseg.pipeline.execute import execute
     from weakseg.pipeline.loading import load_recipe
 
-    finished = execute(load_recipe(recipe, overlays or [], overrides or []), data, out)
+    finished = execute(load_recipe(recipe, overlays or [], overrides or []), data, out, overwrite=overwrite)
     _print_run(finished.folder)
 
 

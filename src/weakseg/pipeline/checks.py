@@ -14,6 +14,11 @@ from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.sections import DataSection
 
+TRAINED = ("classify", "relate", "segment")
+"""The stages that train a network."""
+FEWEST = 2
+"""Training photos; batch normalisation needs two."""
+
 
 def check_lists(recipe: Recipe, source: Source) -> None:
     """Find lists that do not exist or do not fit.
@@ -37,6 +42,16 @@ def check_lists(recipe: Recipe, source: Source) -> None:
                 f"data.score: {missing} of {len(scored)} photos of {data.score!r} are not in data.train "
                 f"{data.train!r}; they would have no maps"
             )
+
+
+def check_enough(recipe: Recipe, train: ImageSet) -> None:
+    """Raise WeaksegError if there are too few photos, of those that can be read, to train the recipe's networks."""
+    trained = [stage for stage in TRAINED if stage in recipe.stages]
+    if len(train) < FEWEST and trained:
+        raise WeaksegError(
+            f"data.train: {recipe.data.train!r} has {len(train)} readable photo; {', '.join(trained)} cannot learn from "
+            f"fewer than {FEWEST}; add photos"
+        )
 
 
 def _list(source: Source, key: str, split: str) -> ImageSet:

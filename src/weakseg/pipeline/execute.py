@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,34 +15,53 @@ from weakseg.data.source import Source, open_source
 from weakseg.engine.device import build_fabric, describe, peak_memory_mib
 from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
-from weakseg.pipeline.checks import check_lists, check_run
+from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
+from weakseg.pipeline.contents import CONTENTS
+from weakseg.pipeline.datalist import training_warnings
 from weakseg.pipeline.inputs import fingerprint, readable
 from weakseg.pipeline.networks import weights_origin
+from weakseg.pipeline.outputs import check_outputs
+from weakseg.pipeline.provenance import FILES, check_photos, write_photos
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
+from weakseg.pipeline.truths import truth_warnings
 
 RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
 """Of each stage, in the manifest."""
 MEASURED = ("weakseg", "libraries", "machine", "started", "finished", "peak_memory_mib")
 """Of the manifest: when and on what the stages were done."""
-TRAINED = ("classify", "relate", "segment")
 LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
 
 
-def execute(recipe: Recipe, data: str, folder: Path) -> Run:
+def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False) -> Run:
     """Run a recipe on a data source into a directory; go on where an earlier call was interrupted.
 
+    Args:
+        recipe: the settings.
+        data: the string that opens the source.
+        folder: the run's directory.
+        overwrite: start afresh there, whatever run it holds.
+
     Raises:
-        WeaksegError: for data that cannot be used, or a directory that holds something else.
+        WeaksegError: for data that cannot be used, a directory that holds something else or a run on other data, or
+            outputs that were changed from outside.
     """
     run = open_folder(folder)
     source = open_source(data)
     with run.locked(), logging_to(run.folder / "log.txt"):
         say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
-        for text in (*source.warnings, *source.problems):
+        CONTENTS.load(run.folder / FILES)
+        check_lists(recipe, source)
+        check_photos(run, recipe, source, overwrite=overwrite)
+        slips = training_warnings(source, recipe.data.train)
+        for text in (*source.warnings, *slips, *source.problems):
             say(f"data: {text}", "yellow")
+        doubts = truth_warnings(recipe, source, run)
+        for text in doubts:
+            say(f"data: {text}", "yellow")
+        source = replace(source, warnings=(*source.warnings, *slips, *doubts))
         hardware = recipe.hardware
         fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
         context, unreadable = prepare(recipe, source, run, fabric)
@@ -51,15 +71,20 @@ def execute(recipe: Recipe, data: str, folder: Path) -> Run:
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
-        check_run(recipe, run, source.classes, [name for name in keys if not run.is_done(name, keys[name])])
+        todo = [name for name in keys if overwrite or not run.is_done(name, keys[name])]
+        check_run(recipe, run, source.classes, todo)
+        incomplete = [] if overwrite else check_outputs(run, recipe.stages, keys)
+        if overwrite:
+            run.clear()
+        write_photos(run, recipe, source)
         run.write_recipe(recipe)
         run.write_classes(source.classes)
         # What is finished stays measured when and where it was.
-        earlier = run.read_manifest() if run.is_finished(keys) else {}
+        earlier = run.read_manifest() if run.is_finished(keys) and not incomplete else {}
         measured = {key: earlier[key] for key in MEASURED if key in earlier}
         if not measured:
             _write_manifest(context, data, problems, finished=False)
-        run_stages(context, stages, keys)
+        run_stages(context, stages, keys, incomplete)
         run.tidy(recipe.stages)
         _write_manifest(context, data, problems, finished=True, measured=measured)
     return run
@@ -82,6 +107,7 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
         masks=true,
         title="read train",
     )
+    check_enough(recipe, train)
     val: ImageSet | None = None
     if recipe.data.val in source.splits:
         val, more = readable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,35 @@ from weakseg.data.source import inspect
 from weakseg.engine.progress import bar
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, write_json
+from weakseg.pipeline.contents import CONTENTS
 from weakseg.pipeline.run import digest
 
 
 def fingerprint(images: ImageSet | None) -> str:
-    """A hash of a list: ids, tags, classes, and the sizes of the image files."""
+    """A hash of a list: ids, tags, classes, and the contents of the image files and how they are read."""
     if images is None:
         return "none"
-    samples = [[sample.id, sorted(sample.tags), _stat(sample.image)] for sample in images.samples]
-    return digest([images.classes.names, images.classes.values, samples])
+    samples = list(images.samples)
+    contents = _contents([sample.image for sample in samples])
+    listed = [
+        [sample.id, sorted(sample.tags), content, sample.levels]
+        for sample, content in zip(samples, contents, strict=True)
+    ]
+    return digest([images.classes.names, images.classes.values, listed])
 
 
 def mask_fingerprint(images: ImageSet) -> str:
-    """A hash of the ground truth's files, without opening them."""
-    return digest([[sample.id, _stat(sample.mask)] for sample in images.samples])
+    """A hash of the ground truth: the contents of its files and how they are read."""
+    samples = list(images.samples)
+    contents = _contents([sample.mask for sample in samples])
+    return digest([[sample.id, content, sample.recode] for sample, content in zip(samples, contents, strict=True)])
+
+
+def photo_contents(images: ImageSet) -> dict[str, str]:
+    """What tells the photos of a list apart, by id: a hash of the file, or how the picture is composed."""
+    samples = list(images.samples)
+    found = _contents([sample.image for sample in samples])
+    return {sample.id: str(content) for sample, content in zip(samples, found, strict=True)}
 
 
 def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple[ImageSet, list[str]]:
@@ -59,7 +75,7 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
     return ImageSet(images.classes, kept), list(verdict["problems"])
 
 
-def _stat(file: object) -> object:
-    if isinstance(file, Path):
-        return [file.name, file.stat().st_size if file.exists() else None]
-    return repr(file)
+def _contents(files: Sequence[object]) -> list[str | None]:
+    """Per file the hash of its content, None where it is missing; per function of a composed picture what it is."""
+    hashes = CONTENTS.of(file for file in files if isinstance(file, Path))
+    return [hashes[file] if isinstance(file, Path) else repr(file) for file in files]

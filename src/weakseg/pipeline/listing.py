@@ -17,6 +17,7 @@ from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.loading import overlay_files, recipe_files
+from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.scoring import score_masks
 from weakseg.pipeline.table import class_table, run_table
@@ -82,12 +83,14 @@ def print_run(folder: Path) -> None:
     out.print(run_table(manifest))
     if manifest["masks_used"]["for_training"]:
         out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
+    for text in doubts(run.read_recipe(), manifest):
+        out.print(text, style="yellow", highlight=False, soft_wrap=True)
     problems = left_out(run)
     if problems:
         out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-    pictures = folder / "pictures"
-    if pictures.is_dir():
-        out.print(f"pictures: {', '.join(str(path) for path in sorted(pictures.glob('*.png')))}", soft_wrap=True)
+    pictures = sorted((folder / "pictures").glob("*.png")) if "evaluate" in manifest["stages"] else []
+    if pictures:
+        out.print(f"pictures: {', '.join(map(str, pictures))}", soft_wrap=True)
     out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
 
 

@@ -26,6 +26,10 @@ RECIPE = "recipe.yaml"
 CLASSES = "classes.json"
 MANIFEST = "manifest.json"
 RECORD = "stage.json"
+OUTPUTS = "outputs.json"
+RESULTS = ("metrics.json", "pictures")
+"""What ``evaluate`` writes beside the stages' folders."""
+KEPT_INPUTS = "inputs."
 WEIGHTS = "weights.safetensors"
 
 
@@ -115,6 +119,17 @@ class Run:
         write_json(self.stage_folder(stage) / RECORD, record)
         (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
 
+    def drop_results(self) -> None:
+        """Remove scores and pictures: they are of stages that are about to be done anew."""
+        for name in RESULTS:
+            _remove(self.folder / name)
+
+    def clear(self) -> None:
+        """Remove all that a run has left, for one that starts afresh; what is known of the photos stays."""
+        for path in self.folder.iterdir():
+            if path.name not in (".lock", "log.txt") and not path.name.startswith(KEPT_INPUTS):
+                _remove(path)
+
     def tidy(self, stages: Iterable[str]) -> None:
         """Remove what killed processes have left behind, once all stages are done."""
         remove_temporary(self.folder)
@@ -177,6 +192,13 @@ class Run:
                     f"{self.folder}: another weakseg run is writing there; wait for it or choose another --out"
                 ) from None
             yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def open_folder(folder: Path) -> Run:

@@ -90,11 +90,16 @@ class DataSection(Section):
 
 
 class ClassifySection(Section):
-    """The CAM network. ``checkpoint`` is a file of a trained one, a run's or the authors'; then none is trained."""
+    """The CAM network. ``checkpoint`` is a file of a trained one, a run's or the authors'; then none is trained.
+
+    ``held_back`` is the share of the training photos that it does not learn from but is judged by, where the data have
+    no validation list; see weakseg.pipeline.tagging.
+    """
 
     method: str = "cam"
     checkpoint: str | None = None
     options: dict[str, Any] = {}
+    held_back: Annotated[float, Field(ge=0, lt=1)] = 0.1
     augment: AugmentSection = AugmentSection()
     train: TrainSection = TrainSection()
 

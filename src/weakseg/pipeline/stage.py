@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from weakseg.data.source import Source
 from weakseg.engine.device import peak_memory_mib
 from weakseg.engine.progress import say
 from weakseg.engine.seeding import derive_seed
+from weakseg.pipeline.outputs import record_outputs
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, digest
 
@@ -122,16 +123,20 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
     return keys
 
 
-def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str]) -> None:
-    """Run what is not yet done with its key of ``stage_keys``, in order."""
+def run_stages(
+    context: Context, stages: Sequence[Stage], keys: Mapping[str, str], incomplete: Collection[str] = ()
+) -> None:
+    """Run what is not yet done with its key of ``stage_keys``, in order, and what is ``incomplete``."""
     for stage in stages:
         key = keys[stage.name]
-        if context.run.is_done(stage.name, key):
+        if context.run.is_done(stage.name, key) and stage.name not in incomplete:
             say(f"{stage.name}: done before, unchanged", "dim")
             continue
+        context.run.drop_results()
         context.run.begin(stage.name, key)
         start, cpu_start = time.monotonic(), time.process_time()
         summary = stage.work(context)
+        record_outputs(context.folder(stage.name))
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)
         say(f"{stage.name}: {seconds:.0f} s", "green")

@@ -13,6 +13,7 @@ from weakseg.models.cams.multiscale import multi_scale_maps
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import cam_network, trained
+from weakseg.pipeline.presence import presence_in_maps, report_presence
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 
@@ -49,7 +50,9 @@ def _work(context: Context) -> dict[str, Any]:
         title="localize",
         workers=context.recipe.hardware.workers,
     )
-    return {"images": len(context.train)}
+    presence = presence_in_maps(context)
+    report_presence(context.recipe, "localize", presence)
+    return {"images": len(context.train), "presence": presence}
 
 
 STAGE = Stage("localize", ("classify",), _settings, _inputs, _work)

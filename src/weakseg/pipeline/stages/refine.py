@@ -9,6 +9,7 @@ from weakseg.data.images import write_gray, write_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.mapped import for_each_photo
+from weakseg.pipeline.presence import presence_in_masks, report_presence
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.refinement import build_refinement, to_mask
 from weakseg.pipeline.stage import Context, Stage
@@ -34,7 +35,9 @@ def _work(context: Context) -> dict[str, Any]:
         write_mask(context.pseudo_mask_path(sample), classes.to_values(labels.numpy()), classes.palette)
 
     for_each_photo(context, work, context.pseudo_mask_path, "refine")
-    return {"images": len(context.train)}
+    presence = presence_in_masks(context)
+    report_presence(context.recipe, "refine", presence)
+    return {"images": len(context.train), "presence": presence}
 
 
 STAGE = Stage("refine", ("localize", "relate"), _settings, _inputs, _work)
