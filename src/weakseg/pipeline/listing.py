@@ -16,6 +16,7 @@ from weakseg.data.source import open_source, summary
 from weakseg.engine.progress import bar
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.execute import left_out
+from weakseg.pipeline.finding import find_masks
 from weakseg.pipeline.loading import overlay_files, recipe_files
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.scoring import score_masks
@@ -72,9 +73,12 @@ def evaluate_folder(folder: Path, spec: str, split: str) -> None:
     if not folder.is_dir():
         raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
     images = open_source(spec).image_set(split, masks=True)
+    paths, way = find_masks(folder, images.samples)
+    if way:
+        out.print(way, style="yellow", highlight=False, soft_wrap=True)
 
     def read(sample: Sample) -> Array:
-        path = folder / f"{sample.id}.png"
+        path = paths[sample.id]
         mask = read_mask(path)
         unknown = set(np.unique(mask).tolist()) - {BACKGROUND, IGNORE, *images.classes.values}
         if unknown:
