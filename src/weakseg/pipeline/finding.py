@@ -40,8 +40,8 @@ def find_masks(folder: Path, samples: Sequence[Sample]) -> tuple[dict[str, Path]
     if not some:
         looked = ", ".join(dict.fromkeys(str(paths[ids[0]]) for paths in ways.values()))
         raise WeaksegError(
-            f"{folder}: nothing could be scored: no mask is called as one of {len(ids)} photos (looked for {looked}, ...); "
-            "give the folder below which they have the photos' ids, or let `weakseg predict --data` name them"
+            f"{folder}: nothing could be scored: no mask is called as one of {len(ids)} photos (looked for {looked}, "
+            "...); give the folder below which they have the photos' ids, or let `weakseg predict --data` name them"
         )
     if some[0] and len(some) > 1:
         both = " and ".join(str(ways[count][ids[0]]) for count in some)

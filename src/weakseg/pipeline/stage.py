@@ -14,7 +14,7 @@ from weakseg import __version__
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
 from weakseg.engine.device import peak_memory_mib
-from weakseg.engine.progress import say
+from weakseg.engine.progress import say, time_text
 from weakseg.engine.seeding import derive_seed
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, digest
@@ -124,14 +124,15 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
 
 def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str]) -> None:
     """Run what is not yet done with its key of ``stage_keys``, in order."""
-    for stage in stages:
-        key = keys[stage.name]
+    for number, stage in enumerate(stages, 1):
+        key, place = keys[stage.name], f"stage {number} of {len(stages)}, {stage.name}"
         if context.run.is_done(stage.name, key):
-            say(f"{stage.name}: done before, unchanged", "dim")
+            say(f"{place}: done before, unchanged", "dim")
             continue
+        say(place, "bold")
         context.run.begin(stage.name, key)
         start, cpu_start = time.monotonic(), time.process_time()
         summary = stage.work(context)
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)
-        say(f"{stage.name}: {seconds:.0f} s", "green")
+        say(f"{stage.name}: {time_text(seconds)}", "green")
