@@ -152,6 +152,9 @@ def test_paths_are_relative_to_the_list(tmp_path, monkeypatch):
 def test_empty_masks_are_said_with_the_way_out(tmp_path):
     written = write_all(tmp_path / "out", {"one": mask(), "two": mask()})
     assert told(written, tmp_path / "run")[1].startswith("2 of 2 masks are all background: the network finds nothing")
+    assert "train.png" not in told(written, tmp_path / "run")[1]
+    (tmp_path / "run" / "pictures").mkdir(parents=True)
+    (tmp_path / "run" / "pictures" / "train.png").touch()
     assert f"{tmp_path}/run/pictures/train.png" in told(written, tmp_path / "run")[1]
     assert len(told(write_all(tmp_path / "more", {"one": mask(8)}), tmp_path / "run")) == 1
 

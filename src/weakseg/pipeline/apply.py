@@ -77,8 +77,8 @@ def told(written: Predictions, folder: Path) -> list[str]:
         return lines
     lines.append(f"{written.empty} of {masks} {'is' if count == 1 else 'are'} all background")
     if written.empty == count:
-        lines[-1] += (
-            f": the network finds nothing. In {folder / 'pictures' / 'train.png'}, if the pseudo masks are empty, "
-            "train the classifier longer (classify.train.epochs), else the network (segment.train.epochs)"
-        )
+        sheet = folder / "pictures" / "train.png"
+        look = f" If {sheet} shows empty pseudo masks, train the classifier longer (classify.train.epochs), else"
+        network = f"{look if sheet.exists() else ' Train'} the network (segment.train.epochs)"
+        lines[-1] += f": the network finds nothing.{network}"
     return lines

@@ -106,9 +106,9 @@ def print_run(folder: Path) -> None:
     problems = left_out(run)
     if problems:
         out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-    pictures = folder / "pictures"
-    if pictures.is_dir():
-        out.print(f"pictures: {', '.join(str(path) for path in sorted(pictures.glob('*.png')))}", soft_wrap=True)
+    drawn = (manifest["stages"].get("evaluate", {}).get("summary") or {}).get("pictures", ())
+    if drawn:  # others there are of an earlier recipe
+        out.print(f"pictures: {', '.join(str(folder / 'pictures' / name) for name in drawn)}", soft_wrap=True)
     out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
 
 
