@@ -169,7 +169,7 @@ def predict(
     """Write masks and overlays for new, untagged photos, and a list of them.
 
     The mask of FOLDER/a/1.jpg is OUT/masks/a/1.png. OUT/masks.csv names each photo with its mask and the classes
-    found in it, or why it was left out.
+    found in it, or why it was left out; OUT/classes.txt what the values in the masks mean.
     """
     from weakseg.pipeline.apply import predict_photos, told
     from weakseg.pipeline.photos import given_photos, source_photos

@@ -84,7 +84,7 @@ def test_masks_are_palette_pngs(predicted):
     with Image.open(predicted / "out" / "masks" / "wide.png") as mask:
         assert mask.mode == "P"
         assert mask.getpalette()[3 * 8 : 3 * 8 + 3] == [64, 0, 0]
-    assert len(list((predicted / "out").rglob("*"))) == 2 * len(PHOTOS) + 3
+    assert len(list((predicted / "out").rglob("*"))) == 2 * len(PHOTOS) + 4
 
 
 def test_a_photo_of_the_run_gets_the_mask_of_the_run(finished_run, tmp_path):

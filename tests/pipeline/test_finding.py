@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from weakseg.data.sample import Sample
+from weakseg.data.images import voc_palette
+from weakseg.data.sample import Classes, ImageSet, Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.finding import find_masks
+from weakseg.pipeline.finding import find_masks, mask_reader
 
 NAMES = st.sampled_from(["a", "b", "c"])
 IDS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map("/".join), min_size=1, max_size=6, unique=True)
@@ -33,14 +36,14 @@ def relative(folder, ids):
 
 def test_masks_have_the_ids(tmp_path):
     touch(tmp_path, "img/a/1.png", "a/1.png")
-    assert relative(tmp_path, ["img/a/1", "img/a/2"]) == ({"img/a/1": "img/a/1.png", "img/a/2": "img/a/2.png"}, "")
+    assert relative(tmp_path, ["img/a/1", "img/a/2"]) == ({"img/a/1": "img/a/1.png", "img/a/2": "img/a/2.png"}, [])
 
 
 def test_a_leading_folder_that_the_masks_lack_is_left_away_and_said(tmp_path):
     touch(tmp_path, "a/1.png", "b/1.png")
     found, said = relative(tmp_path, ["x/img/a/1", "x/img/b/1"])
     assert found == {"x/img/a/1": "a/1.png", "x/img/b/1": "b/1.png"}
-    assert said == "masks are named as the photos without x/img/"
+    assert said == ["masks are named as the photos without x/img/"]
 
 
 def test_folders_that_differ_are_never_left_away(tmp_path):
@@ -95,3 +98,33 @@ def test_another_table_of_that_name_is_no_list(tmp_path):
     (tmp_path / "masks.csv").write_text("image,mask\ncat.jpg,dog.png\n", encoding="utf-8")
     found, _ = find_masks(masks, samples("cat"))
     assert found["cat"].name == "cat.png"
+
+
+def write_predicted(folder, classes, values):
+    """A mask of ``weakseg predict`` in a run whose classes had other values."""
+    masks = folder / "masks"
+    masks.mkdir()
+    Image.fromarray(np.array([values], np.uint8)).save(masks / "cat.png")
+    write_list(folder, [("../cat.jpg", "masks/cat.png")])
+    (folder / "classes.txt").write_text(classes, encoding="utf-8")
+    return masks
+
+
+def test_values_are_those_that_predict_has_written(tmp_path):
+    masks = write_predicted(tmp_path, "dog\t1\nbig cat\t2\n", [0, 1, 2, 255])
+    images = ImageSet(Classes(("big cat", "dog"), (1, 2), voc_palette()), samples("cat"))
+    read, told = mask_reader(masks, images)
+    assert read(images.samples[0]).tolist() == [[0, 2, 1, 255]]
+    assert told == ["mask values are those that predict has written: 1 dog, 2 big cat"]
+    (tmp_path / "masks.csv").unlink()  # now classes.txt may be anybody's
+    read, told = mask_reader(masks, images)
+    assert read(images.samples[0]).tolist() == [[0, 1, 2, 255]]
+    assert told == []
+
+
+def test_a_predicted_class_that_the_data_lack_is_named(tmp_path):
+    masks = write_predicted(tmp_path, "dog\t1\nhorse\t2\n", [0, 2])
+    images = ImageSet(Classes(("cat", "dog"), (2, 7), voc_palette()), samples("cat"))
+    read, _ = mask_reader(masks, images)
+    with pytest.raises(WeaksegError, match=r"value 2 \(horse\) is of no class; values are 0 background, 1 dog, 255"):
+        read(images.samples[0])

@@ -195,8 +195,11 @@ def test_foreign_files_are_never_touched(tmp_path):
     (out / "one.png").unlink()
     (out / "overlays" / "one.png").unlink()
     (out / "masks.csv").write_text("image,tags\n")
-    with pytest.raises(WeaksegError, match=r"masks.csv: not written by"):
-        predictions(out, "one").check(overwrite=True)
+    for name in ("masks.csv", "classes.txt"):
+        with pytest.raises(WeaksegError, match="not written by"):
+            predictions(out, "one").check(overwrite=True)
+        (out / name).unlink()
+    predictions(out, "one").check(overwrite=False)
 
 
 def test_a_folder_of_photos_called_overlays_has_no_place_in_masks(tmp_path):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import yaml
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from weakseg.data.images import read_mask
-from weakseg.data.sample import BACKGROUND, IGNORE, Array, Sample
 from weakseg.data.source import open_source, summary
 from weakseg.engine.progress import bar
 from weakseg.errors import WeaksegError, one_of
 from weakseg.pipeline.execute import left_out
-from weakseg.pipeline.finding import find_masks
+from weakseg.pipeline.finding import mask_reader
 from weakseg.pipeline.loading import overlay_files, recipe_files
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.scoring import score_masks
@@ -73,20 +70,9 @@ def evaluate_folder(folder: Path, spec: str, split: str) -> None:
     if not folder.is_dir():
         raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
     images = open_source(spec).image_set(split, masks=True)
-    paths, way = find_masks(folder, images.samples)
-    if way:
-        out.print(way, style="yellow", highlight=False, soft_wrap=True)
-
-    def read(sample: Sample) -> Array:
-        path = paths[sample.id]
-        mask = read_mask(path)
-        unknown = set(np.unique(mask).tolist()) - {BACKGROUND, IGNORE, *images.classes.values}
-        if unknown:
-            names = zip(images.classes.values, images.classes.names, strict=True)
-            known = ", ".join(f"{value} {name}" for value, name in names)
-            raise WeaksegError(f"{path}: value {min(unknown)} is of no class; values are 0 background, {known}, 255")
-        return mask
-
+    read, told = mask_reader(folder, images)
+    for line in told:
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
     scored = score_masks(images, read, "evaluate")
     for line in scored.problems:
         out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)

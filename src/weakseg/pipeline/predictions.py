@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from weakseg.data.images import overlay, write_image, write_mask
+from weakseg.data.labels import read_classes
 from weakseg.data.sample import Array, Classes, Sample
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
-LIST = "masks.csv"
+LIST, CLASSES = "masks.csv", "classes.txt"
 MASKS, OVERLAYS = "masks", "overlays"
 HEADER = ("image", "mask", "found", "left out")
 NOT_DONE = "not done yet"
@@ -23,7 +24,7 @@ NOT_DONE = "not done yet"
 
 @dataclass(frozen=True)
 class Places:
-    """Where the results go: OUT/masks, OUT/overlays and OUT/masks.csv.
+    """Where the results go: OUT/masks, OUT/overlays, OUT/masks.csv and OUT/classes.txt.
 
     A folder that is itself called masks holds the masks directly: nobody wants masks/masks.
 
@@ -47,6 +48,11 @@ class Places:
     def list(self) -> Path:
         """The table of photos and masks."""
         return self.out / LIST
+
+    @property
+    def classes(self) -> Path:
+        """The names of the masks' values."""
+        return self.out / CLASSES
 
     def files(self, name: str) -> tuple[Path, Path]:
         """Mask and overlay of an id."""
@@ -91,10 +97,11 @@ class Predictions:
             raise WeaksegError(f"{places.out}: a folder of the photos is called {OVERLAYS}, too; choose another --out")
         rows = _read(places.list)
         there = {path for folder in (places.masks, places.overlays) for path in folder.rglob("*.png")}
+        if rows is None:
+            there |= {path for path in (places.list, places.classes) if path.exists()}
         foreign = sorted(there - set(_listed(places)))
-        if foreign or (rows is None and places.list.exists()):
-            name = foreign[0] if foreign else places.list
-            raise WeaksegError(f"{name}: not written by `weakseg predict`; choose another --out")
+        if foreign:
+            raise WeaksegError(f"{foreign[0]}: not written by `weakseg predict`; choose another --out")
         interrupted = any(row["left out"] == NOT_DONE for row in rows or ())
         if rows is not None and not (overwrite or interrupted):
             raise WeaksegError(
@@ -122,11 +129,14 @@ class Predictions:
         self.found[sample.id] = tuple(name for name, value in pairs if value in values)
 
     def write_list(self) -> None:
-        """Write the list: every photo with its mask, the classes found in it, or why it was left out.
+        """Write the list: every photo with its mask, the classes found in it, or why it was left out; and the classes.
 
         Paths are relative to the list, but for photos that were given by an absolute one.
         """
         folder = self.places.out
+        with replacing(self.places.classes) as temporary:
+            pairs = zip(self.classes.names, self.classes.values, strict=True)
+            temporary.write_text("".join(f"{name}\t{value}\n" for name, value in pairs), encoding="utf-8")
         with replacing(self.places.list) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(HEADER)
@@ -135,6 +145,12 @@ class Predictions:
                 mask = "" if reason else self.places.files(sample.id)[0].relative_to(folder).as_posix()
                 state = reason or ("" if names is not None else NOT_DONE)
                 writer.writerow([_shown(sample, folder), mask, ";".join(names or ()), state])
+
+
+def listed_classes(masks: Path) -> Classes | None:
+    """The classes of masks that ``weakseg predict`` has written; None without its list. See ``listed_photos``."""
+    folder = next((folder for folder in (masks, masks.parent) if _read(folder / LIST) is not None), None)
+    return read_classes(folder / CLASSES) if folder and (folder / CLASSES).is_file() else None
 
 
 def listed_photos(masks: Path) -> dict[Path, Path]:

@@ -14,7 +14,7 @@ from weakseg import __version__
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
 from weakseg.engine.device import peak_memory_mib
-from weakseg.engine.progress import say, time_text
+from weakseg.engine.progress import say
 from weakseg.engine.seeding import derive_seed
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run, digest
@@ -135,4 +135,4 @@ def run_stages(context: Context, stages: Sequence[Stage], keys: Mapping[str, str
         summary = stage.work(context)
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)
-        say(f"{stage.name}: {time_text(seconds)}", "green")
+        say(f"{stage.name}: {seconds:.0f} s", "green")
