@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 import tiny
+from weakseg.data.images import voc_palette
 from weakseg.ops.crf import PRESETS
 from weakseg.pipeline.loading import load_recipe
 
@@ -122,6 +124,24 @@ def measured(walk: list[float], other: float = 45.0) -> list[dict[str, Any]]:
 
 
 GIVEN = argparse.Namespace(seeds=[0, 4], data="voc:some/where/photos", split="train", overlays=["small"])
+
+
+def test_the_readme_s_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], finished_run: Any
+) -> None:
+    run(monkeypatch, "picture", finished_run.folder, "--out", tmp_path / "demo.png")
+    with Image.open(tmp_path / "demo.png") as picture:
+        assert picture.mode == "P"
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 16) or ()}
+    assert {voc_palette()[value] for value in tiny.CLASSES.values()} <= colours  # the legend's, exact
+    assert (tmp_path / "demo.png").stat().st_size <= 300_000
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "picture", tmp_path, "--out", tmp_path / "none.png")
+    assert "no manifest.json" in capsys.readouterr().err
+
+
+def test_the_readme_s_picture_is_small() -> None:
+    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size <= 300_000
 
 
 def test_table_of_refinements() -> None:

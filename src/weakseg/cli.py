@@ -26,6 +26,9 @@ SOURCES = (
 )
 DataOption = Annotated[str, typer.Option("--data", help=f"{SOURCES}.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]
+PredictionsOption = Annotated[
+    Path, typer.Option("--out", help="Masks go to OUT/masks, or to OUT itself where it is called masks.")
+]
 
 
 def _print_version(value: bool) -> None:
@@ -146,7 +149,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="Print this recipe o
 
 @app.command()
 def evaluate(
-    masks: Annotated[Path, typer.Argument(help="Folder of mask PNGs named as the images' ids.")],
+    masks: Annotated[Path, typer.Argument(help="Folder of masks called ID.png, as OUT/masks of predict.")],
     data: DataOption,
     split: Annotated[str, typer.Option(help="Which split of the data.")] = "val",
 ) -> None:
@@ -159,16 +162,31 @@ def evaluate(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="Directory of a finished run.")],
-    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
-    out: OutOption,
+    out: PredictionsOption,
+    images: Annotated[list[Path] | None, typer.Argument(help="Images, or folders of images.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Instead of images: a data source, whose ids the masks get.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="With --data: this split alone; by default all.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks of an earlier call.")] = False,
 ) -> None:
-    """Write masks and overlays for new, untagged photos."""
-    from weakseg.pipeline.apply import predict_images
+    """Write masks and overlays for new, untagged photos, and a list of them.
 
-    written, problems = predict_images(run, images, out)
-    for line in problems:
+    The mask of FOLDER/a/1.jpg is OUT/masks/a/1.png. OUT/masks.csv names each photo with its mask and the classes
+    found in it, or why it was left out; OUT/classes.txt what the values in the masks mean.
+    """
+    from weakseg.pipeline.apply import predict_photos, told
+    from weakseg.pipeline.photos import given_photos, source_photos
+
+    if (data is None) == (not images):
+        raise WeaksegError("predict: give images or folders of images, or a source with --data; one of the two")
+    if split is not None and data is None:
+        raise WeaksegError("predict: --split is of a source that --data names; leave it away with images")
+    photos, missing = (given_photos(images or []), []) if data is None else source_photos(data, split)
+    written = predict_photos(run, photos, out, overwrite=overwrite)
+    for line in (*missing, *written.left_out.values()):
         print(f"left out: {line}", file=sys.stderr)
-    print(f"{written} masks in {out / 'masks'}, overlays in {out / 'overlays'}" + _and_left_out(len(problems)))
+    print("\n".join(told(written, run)))
 
 
 @app.command()
@@ -190,10 +208,6 @@ def _print_run(folder: Path) -> None:
     from weakseg.pipeline.listing import print_run
 
     print_run(folder)
-
-
-def _and_left_out(count: int) -> str:
-    return f"; {count} left out" if count else ""
 
 
 def main() -> None:

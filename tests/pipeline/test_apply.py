@@ -6,7 +6,7 @@ from PIL import Image
 
 import tiny
 from weakseg.data.images import read_mask
-from weakseg.pipeline.apply import collect
+from weakseg.pipeline.photos import given_photos
 
 SIZE = (40, 30)
 
@@ -84,7 +84,7 @@ def test_masks_are_palette_pngs(predicted):
     with Image.open(predicted / "out" / "masks" / "wide.png") as mask:
         assert mask.mode == "P"
         assert mask.getpalette()[3 * 8 : 3 * 8 + 3] == [64, 0, 0]
-    assert len(list((predicted / "out").rglob("*"))) == 2 * len(PHOTOS) + 2
+    assert len(list((predicted / "out").rglob("*"))) == 2 * len(PHOTOS) + 4
 
 
 def test_a_photo_of_the_run_gets_the_mask_of_the_run(finished_run, tmp_path):
@@ -102,7 +102,7 @@ def test_unreadable_photos_are_left_out_and_counted(finished_run, tmp_path):
     ended = tiny.weakseg("predict", finished_run.folder, tmp_path / "in", "--out", tmp_path / "out")
     assert ended.code == 0
     assert ended.err == f"left out: {tmp_path / 'in' / 'bad.jpg'}: no picture in a known format\n"
-    assert ended.out.startswith("1 masks")
+    assert ended.out.startswith("1 mask in")
     assert "1 left out" in ended.out
     assert [path.name for path in (tmp_path / "out" / "masks").iterdir()] == ["good.png"]
 
@@ -143,5 +143,6 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    found = collect([tmp_path / "three.dat", tmp_path / "a"])
-    assert [str(path.relative_to(tmp_path)) for path in found] == ["three.dat", "a/b/two.JPG", "a/one.png"]
+    found = given_photos([tmp_path / "three.dat", tmp_path / "a"])
+    assert [str(photo.image.relative_to(tmp_path)) for photo in found] == ["three.dat", "a/b/two.JPG", "a/one.png"]
+    assert [photo.id for photo in found] == ["three", "b/two", "one"]

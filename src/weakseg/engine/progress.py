@@ -5,26 +5,21 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn
 
 T = TypeVar("T")
 PLAIN_SECONDS = 15.0
+BAR_WIDTH, BESIDE = 30, 40
+"""Characters of a bar at most, and of what stands beside it apart from title and counts: rate, time and a loss."""
+RECENT = 100
+"""Steps that the rate is taken over."""
 
 # Plain text: brackets and colons in file names are no markup.
 console = Console(stderr=True, markup=False, emoji=False)
@@ -55,14 +50,31 @@ def logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-class RateColumn(ProgressColumn):
-    """Items per second."""
+def rate_text(speed: float | None, unit: str) -> str:
+    """Items per second; below one a second, the seconds of an item.
 
-    def render(self, task: Task) -> Text:
-        """Show the speed of one bar."""
-        speed = task.finished_speed or task.speed
-        unit = task.fields.get("unit", "it")
-        return Text(f"{speed:.1f} {unit}/s" if speed else f"- {unit}/s", style="cyan")
+    Args:
+        speed: items per second; None or 0 where it is not known yet.
+        unit: what an item is called.
+
+    Example:
+        >>> rate_text(12.34, "img"), rate_text(0.4, "img")
+        ('12.3 img/s', '2.5 s/img')
+    """
+    if not speed:
+        return ""
+    return f"{speed:.1f} {unit}/s" if speed >= 1 else f"{1 / speed:.1f} s/{unit}"
+
+
+def time_text(seconds: float) -> str:
+    """A span of time as h:mm:ss, or m:ss below an hour.
+
+    Example:
+        >>> time_text(83), time_text(3700)
+        ('1:23', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 class Bar:
@@ -74,8 +86,9 @@ class Bar:
         self._first = self._done = done
         self._start = self._printed = time.monotonic()
         self._text = ""
+        self._recent: deque[tuple[float, int]] = deque([(self._start, done)], maxlen=RECENT)
         if progress is not None:
-            self._task = progress.add_task(title, total=total, completed=done, unit=unit, text="")
+            self._task = progress.add_task(title, total=total, completed=done, told="")
 
     def note(self, text: str) -> None:
         """Set the figures shown at the end of the line."""
@@ -84,17 +97,24 @@ class Bar:
     def advance(self, count: int = 1) -> None:
         """Move on by ``count`` items."""
         self._done += count
+        now = time.monotonic()
+        self._recent.append((now, self._done))
         if self._progress is not None:
-            self._progress.update(self._task, advance=count, text=self._text)
-        elif time.monotonic() - self._printed >= PLAIN_SECONDS:
-            self._print()
+            self._progress.update(self._task, advance=count, told=self.told(now))
+        elif now - self._printed >= PLAIN_SECONDS:
+            self._printed = now
+            line = f"{self._title} {self._done}/{self._total}  {self.told(now)}"
+            console.print(line.rstrip(), highlight=False, soft_wrap=True)
 
-    def _print(self) -> None:
-        self._printed = now = time.monotonic()
-        rate = (self._done - self._first) / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / rate if rate else float("inf")
-        line = f"{self._title} {self._done}/{self._total}  {rate:.1f} {self._unit}/s  {left:.0f} s left  {self._text}"
-        console.print(line.rstrip(), highlight=False, soft_wrap=True)
+    def told(self, now: float) -> str:
+        """Rate and time left as of late, or once all is done those of the whole; and what was noted."""
+        ended = self._done >= self._total
+        since, first = (self._start, self._first) if ended else self._recent[0]
+        speed = (self._done - first) / max(now - since, 1e-9)
+        spent = (
+            f"in {time_text(now - self._start)}" if ended else f"{time_text((self._total - self._done) / speed)} left"
+        )
+        return "  ".join(text for text in (rate_text(speed, self._unit), spent, self._text) if text)
 
 
 @contextmanager
@@ -111,14 +131,10 @@ def bar(title: str, total: int, *, unit: str = "img", done: int = 0) -> Iterator
         yield Bar(title, total, unit, done, None)
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}", style="dim"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=min(BAR_WIDTH, max(4, console.width - BESIDE - len(title) - 2 * len(str(total))))),
+        TextColumn("{task.completed}/{task.total}", markup=False),
+        TextColumn("{task.fields[told]}", style="cyan", markup=False),
     )
     with Progress(*columns, console=console) as progress:
         yield Bar(title, total, unit, done, progress)

@@ -5,70 +5,80 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from weakseg.data.images import overlay, read_image, write_image, write_mask
-from weakseg.data.paths import list_images, unique_ids
-from weakseg.data.sample import Array
+from weakseg.data.sample import Array, Sample
 from weakseg.engine.device import build_fabric
 from weakseg.engine.progress import track
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.networks import segmentation_network, trained
+from weakseg.pipeline.predictions import Places, Predictions
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.segmenting import segment_photo
 
 
-def collect(paths: Sequence[Path]) -> list[Path]:
-    """Image files among files and folders. Raises WeaksegError for a missing path or if there is none."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise WeaksegError(f"{path}: no such file or folder; give images or folders of images")
-        found += list_images(path) if path.is_dir() else [path]
-    if not found:
-        raise WeaksegError(f"{', '.join(map(str, paths))}: no images there; known are .jpg, .png, .webp, .bmp, .tif")
-    return found
+def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwrite: bool = False) -> Predictions:
+    """Write ``out/masks/ID.png`` (palette PNG), ``out/overlays/ID.png`` and the list ``out/masks.csv``.
 
-
-def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int, list[str]]:
-    """Write ``out/masks/NAME.png`` (palette PNG) and ``out/overlays/NAME.png`` for every image.
+    An ``out`` that is called masks holds the masks directly.
 
     Args:
         folder: of a finished run with a segmentation network.
-        paths: image files, or folders of images.
+        photos: their ids name the results.
         out: where to write.
+        overwrite: replace what an earlier call has written there.
 
     Returns:
-        How many were written, and one line per image that could not be read.
+        What was written, and why which photo could not be read.
 
     Raises:
-        WeaksegError: no such run or image, or no image could be read.
+        WeaksegError: no such run, a folder that holds other masks, or no photo could be read.
     """
     run = Run(folder)
-    recipe, files = run.read_recipe(), collect(paths)
+    recipe = run.read_recipe()
     weights = run.weights_path("segment")
     if "segment" not in recipe.stages or not weights.exists():
         raise WeaksegError(
             f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
         )
     classes, hardware = run.read_classes(), recipe.hardware
+    written = Predictions(Places(out), photos, classes)
+    written.check(overwrite)
     # A network trained on a GPU also runs where there is none.
     accelerator = "cpu" if hardware.accelerator == "cpu" else "auto"
     fabric = build_fabric(accelerator, 1, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)
-    problems: list[str] = []
-    for file, name in track(zip(files, _names(files), strict=True), "predict", len(files)):
+    for photo in track(photos, "predict", len(photos)):
         try:
-            image = read_image(file)
+            image = photo.read_image()
         except WeaksegError as error:
-            problems.append(str(error))
+            written.left_out[photo.id] = str(error)
             continue
         scores = segment_photo(model, image, recipe.predict, fabric.device)
         mask: Array = classes.to_values(scores.argmax(dim=0).byte().numpy())
-        write_mask(out / "masks" / f"{name}.png", mask, classes.palette)
-        write_image(out / "overlays" / f"{name}.png", overlay(image, mask, classes.palette))
-    if len(problems) == len(files):
-        raise WeaksegError(f"none of {len(files)} images could be read; the first: {problems[0]}")
-    return len(files) - len(problems), problems
+        written.write(photo, image, mask)
+    problems = list(written.left_out.values())
+    if len(problems) == len(photos):
+        raise WeaksegError(f"none of {len(photos)} images could be read; the first: {problems[0]}")
+    written.write_list()
+    return written
 
 
-def _names(files: Sequence[Path]) -> list[str]:
-    return unique_ids([Path(file.name) for file in files])
+def told(written: Predictions, folder: Path) -> list[str]:
+    """What to tell of predictions: how many masks are where, and how many are empty, with the way out.
+
+    Args:
+        written: by ``predict_photos``.
+        folder: of the run.
+    """
+    places, count, left_out = written.places, len(written.found), len(written.left_out)
+    masks = f"{count} mask{'s' if count != 1 else ''}"
+    more = f"; {left_out} left out" if left_out else ""
+    lines = [f"{masks} in {places.masks}, overlays in {places.overlays}, both listed in {places.list}{more}"]
+    if not written.empty:
+        return lines
+    lines.append(f"{written.empty} of {masks} {'is' if count == 1 else 'are'} all background")
+    if written.empty == count:
+        sheet = folder / "pictures" / "train.png"
+        look = f" If {sheet} shows empty pseudo masks, train the classifier longer (classify.train.epochs), else"
+        network = f"{look if sheet.exists() else ' Train'} the network (segment.train.epochs)"
+        lines[-1] += f": the network finds nothing.{network}"
+    return lines

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import yaml
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from weakseg.data.images import read_mask
-from weakseg.data.sample import BACKGROUND, IGNORE, Array, Sample
 from weakseg.data.source import open_source
 from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError, one_of
-from weakseg.pipeline.execute import left_out
-from weakseg.pipeline.loading import overlay_files, recipe_files
 from weakseg.pipeline.doubts import doubts
+from weakseg.pipeline.execute import left_out
+from weakseg.pipeline.finding import mask_reader
+from weakseg.pipeline.loading import overlay_files, recipe_files
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.scoring import score_masks
 from weakseg.pipeline.table import class_table, run_table
@@ -53,20 +51,10 @@ def evaluate_folder(folder: Path, spec: str, split: str) -> None:
         raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
     source = open_source(spec)
     images = source.image_set(split, masks=True)
-    truth = survey(images.samples, images.classes)
-    for line in check_truth(truth, images.classes, source.classes_file):
-        out.print(f"warning: {line}", style="yellow", highlight=False, soft_wrap=True)
-
-    def read(sample: Sample) -> Array:
-        path = folder / f"{sample.id}.png"
-        mask = read_mask(path)
-        unknown = set(np.unique(mask).tolist()) - {BACKGROUND, IGNORE, *images.classes.values}
-        if unknown:
-            names = zip(images.classes.values, images.classes.names, strict=True)
-            known = ", ".join(f"{value} {name}" for value, name in names)
-            raise WeaksegError(f"{path}: value {min(unknown)} is of no class; values are 0 background, {known}, 255")
-        return mask
-
+    told = check_truth(survey(images.samples, images.classes), images.classes, source.classes_file)
+    read, names = mask_reader(folder, images)
+    for line in [*told, *names]:
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
     scored = score_masks(images, read, "evaluate")
     for line in scored.problems:
         out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
@@ -88,9 +76,9 @@ def print_run(folder: Path) -> None:
     problems = left_out(run)
     if problems:
         out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-    pictures = sorted((folder / "pictures").glob("*.png")) if "evaluate" in manifest["stages"] else []
-    if pictures:
-        out.print(f"pictures: {', '.join(map(str, pictures))}", soft_wrap=True)
+    drawn = (manifest["stages"].get("evaluate", {}).get("summary") or {}).get("pictures", ())
+    if drawn:  # others there are of an earlier recipe
+        out.print(f"pictures: {', '.join(str(folder / 'pictures' / name) for name in drawn)}", soft_wrap=True)
     out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
 
 

@@ -127,11 +127,12 @@ def run_stages(
     context: Context, stages: Sequence[Stage], keys: Mapping[str, str], incomplete: Collection[str] = ()
 ) -> None:
     """Run what is not yet done with its key of ``stage_keys``, in order, and what is ``incomplete``."""
-    for stage in stages:
-        key = keys[stage.name]
+    for number, stage in enumerate(stages, 1):
+        key, place = keys[stage.name], f"stage {number} of {len(stages)}, {stage.name}"
         if context.run.is_done(stage.name, key) and stage.name not in incomplete:
-            say(f"{stage.name}: done before, unchanged", "dim")
+            say(f"{place}: done before, unchanged", "dim")
             continue
+        say(place, "bold")
         context.run.drop_results()
         context.run.begin(stage.name, key)
         start, cpu_start = time.monotonic(), time.process_time()

@@ -5,7 +5,9 @@ import statistics
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from weakseg.pipeline.ablation.columns import COLUMNS
 from weakseg.pipeline.ablation.plot import draw, number_axes
 from weakseg.pipeline.ablation.study import Row, Study
 from weakseg.pipeline.ablation.summary import Cell, Result, Summary, short_source
@@ -140,8 +142,64 @@ def test_the_records_hold_every_run(summary):
     assert found["runs"][0]["about"]["machine"] == "a processor"
 
 
+def printed(summary, width=80):
+    text = io.StringIO()
+    console = Console(file=text, width=width, markup=False)
+    for part in terminal(summary, width):
+        console.print(part, highlight=False)
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in text.getvalue()
+    return lines
+
+
 def test_the_terminal_shows_the_same_rows(summary):
-    assert terminal(summary).row_count == 3
+    (table,) = terminal(summary, 80)
+    assert table.row_count == 3
+    assert any("61.0" in line or " 61 " in line for line in printed(summary))
+
+
+def many(keys, columns, values=(0.05, 0.3)):
+    """A study of two rows with long labels; every column differs but for "memory"."""
+    study = Study(name="long", recipe="irnet", columns=columns, vary={key: list(values) for key in keys})
+    results = [
+        Result(row, seed, "x", figures={name: 41.3 + seed + i * (name != "memory") for name in columns}, about=ABOUT)
+        for i, row in enumerate(study.all_rows())
+        for seed in (0, 1)
+    ]
+    return Summary(study, results, GIVEN)
+
+
+def first_column(lines):
+    """The labels, put together again from the lines that they were folded to."""
+    return "".join(line.split("│")[1].strip() for line in lines if line.startswith("│"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_nothing_is_cut_at_any_width(width):
+    found = many(["relate.irnet.foreground.threshold", "relate.irnet.background.threshold"], list(COLUMNS))
+    lines = printed(found, width)
+    text = "\n".join(lines)
+    for row in found.study.all_rows():
+        assert row.label.replace(" ", "") in first_column(lines).replace(" ", "")
+        for name in COLUMNS:
+            assert found.cell(row, name).text(COLUMNS[name].decimals) in text
+    for word in {word for name in COLUMNS for word in COLUMNS[name].title.split()}:
+        assert word in text
+
+
+def test_a_label_longer_than_the_line_is_folded():
+    found = many(["a.key.path"], ["refined"], ["x" * 100, "x" * 99 + "y"])
+    assert "x" * 99 + "y" in first_column(printed(found))
+
+
+def test_what_is_the_same_in_every_row_is_said_once():
+    lines = printed(many(["beta"], ["maps", "memory"]))
+    assert lines[0] == "the same in every row: peak RAM MiB 42 ± 1"
+    assert sum("RAM" in line for line in lines) == 1
+    alone = printed(many(["beta"], ["memory"]))
+    assert not any("the same" in line for line in alone)
+    assert sum("42 ± 1" in line for line in alone) == 2
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,8 @@ def ablate(request: Request) -> Summary:
 def show(summary: Summary, out: Path) -> None:
     """Print the table and where everything is. Raises WeaksegError if a run has failed."""
     console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
-    console.print(terminal(summary))
+    for part in terminal(summary, console.width):
+        console.print(part, highlight=False)
     for note in summary.notes():
         console.print(note, style="red" if note.startswith("Failed") else "dim", highlight=False, soft_wrap=True)
     files = ", ".join(str(path) for path in _files(out).values() if path.exists())

@@ -46,8 +46,9 @@ def _work(context: Context) -> dict[str, Any]:
         scored = score_masks(val, lambda sample: read_mask(context.prediction_path(sample)), "evaluate predict")
         metrics["predict"] = {"split": recipe.data.val, **scored.to_dict()}
     write_json(context.run.folder / "metrics.json", metrics)
-    draw_pictures(context, train, val)
-    return {"problems": sum(len(entry["left_out"]) for entry in metrics.values())}
+    drawn = draw_pictures(context, train, val)
+    problems = sum(len(entry["left_out"]) for entry in metrics.values())
+    return {"problems": problems, "pictures": [path.name for path in drawn]}
 
 
 STAGE = Stage("evaluate", ("localize", "refine", "instances", "predict"), _settings, _inputs, _work)
