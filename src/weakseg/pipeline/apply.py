@@ -61,8 +61,7 @@ def predict_images(folder: Path, paths: Sequence[Path], out: Path) -> tuple[int,
         except WeaksegError as error:
             problems.append(str(error))
             continue
-        scores = segment_photo(model, image, recipe.predict, fabric.device)
-        mask: Array = classes.to_values(scores.argmax(dim=0).byte().numpy())
+        mask: Array = classes.to_values(segment_photo(model, image, recipe.predict, fabric.device).labels.numpy())
         write_mask(out / "masks" / f"{name}.png", mask, classes.palette)
         write_image(out / "overlays" / f"{name}.png", overlay(image, mask, classes.palette))
     if len(problems) == len(files):
