@@ -31,9 +31,19 @@ def scaled_view(image: Tensor, factor: float, mean: Sequence[float], std: Sequen
     Returns:
         float32 (3, h, w).
     """
-    size = scaled_size((image.shape[-2], image.shape[-1]), factor)
-    if size != tuple(image.shape[-2:]):
-        image = v2.functional.resize(image, list(size), interpolation=v2.InterpolationMode.BICUBIC, antialias=True)
+    return normalised(resized(image, scaled_size((image.shape[-2], image.shape[-1]), factor)), mean, std)
+
+
+def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize a photo, uint8 (3, H, W), to (3, h, w), bicubic and antialiased; itself where it has the size."""
+    if size == tuple(image.shape[-2:]):
+        return image
+    found: Tensor = v2.functional.resize(image, list(size), interpolation=v2.InterpolationMode.BICUBIC, antialias=True)
+    return found
+
+
+def normalised(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """What a network takes of RGB, uint8 (3, H, W): float32, minus ``mean``, over ``std``, both on [0, 1]."""
     shift = image.new_tensor(mean, dtype=torch.float32).view(3, 1, 1)
     scale = image.new_tensor(std, dtype=torch.float32).view(3, 1, 1)
     return (image.float() / 255 - shift) / scale

@@ -52,8 +52,7 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
         except WeaksegError as error:
             written.left_out[photo.id] = str(error)
             continue
-        scores = segment_photo(model, image, recipe.predict, fabric.device)
-        mask: Array = classes.to_values(scores.argmax(dim=0).byte().numpy())
+        mask: Array = classes.to_values(segment_photo(model, image, recipe.predict, fabric.device).labels.numpy())
         written.write(photo, image, mask)
     problems = list(written.left_out.values())
     if len(problems) == len(photos):

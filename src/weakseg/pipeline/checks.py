@@ -49,8 +49,8 @@ def check_enough(recipe: Recipe, train: ImageSet) -> None:
     trained = [stage for stage in TRAINED if stage in recipe.stages]
     if len(train) < FEWEST and trained:
         raise WeaksegError(
-            f"data.train: {recipe.data.train!r} has {len(train)} readable photo; {', '.join(trained)} cannot learn from "
-            f"fewer than {FEWEST}; add photos"
+            f"data.train: {recipe.data.train!r} has {len(train)} readable photo; {', '.join(trained)} cannot learn "
+            f"from fewer than {FEWEST}; add photos"
         )
 
 

@@ -150,7 +150,7 @@ class Predictions:
 def listed_classes(masks: Path) -> Classes | None:
     """The classes of masks that ``weakseg predict`` has written; None without its list. See ``listed_photos``."""
     folder = next((folder for folder in (masks, masks.parent) if _read(folder / LIST) is not None), None)
-    return read_classes(folder / CLASSES) if folder and (folder / CLASSES).is_file() else None
+    return read_classes(folder / CLASSES).classes if folder and (folder / CLASSES).is_file() else None
 
 
 def listed_photos(masks: Path) -> dict[Path, Path]:

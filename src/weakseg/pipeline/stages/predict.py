@@ -32,8 +32,7 @@ def _work(context: Context) -> dict[str, Any]:
     model = trained(network, context.run.weights_path("segment"), device)
 
     def work(sample: Sample, image: Array) -> None:
-        scores = segment_photo(model, image, section, device)
-        labels = scores.argmax(dim=0).byte().numpy()
+        labels = segment_photo(model, image, section, device).labels.numpy()
         write_mask(context.prediction_path(sample), classes.to_values(labels), classes.palette)
 
     process(
