@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from weakseg.errors import WeaksegError
 
 TEMPORARY = ".tmp"
+_NAMED = 40
 
 
 @contextmanager
@@ -42,7 +43,8 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY, dir=path.parent)
+    # Part of the name only: with the random part a long one would not fit into the 255 bytes of a file name.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:_NAMED]}.", suffix=TEMPORARY, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -29,7 +29,7 @@ def test_keeps_the_mass_that_starts(h: int, w: int, radius: int, seed: int, log2
     walked = walk_within(scores, boundary, radius=radius, beta=4, log2_steps=log2_steps)
     weights = neighbour_weights(path_affinity(boundary[None], radius).double() ** 4, radius)
     degree, start = weights[0].sum(dim=-1), scores * (1 - boundary)
-    torch.testing.assert_close((walked * degree).sum(dim=(1, 2)), (start * degree).sum(dim=(1, 2)), rtol=1e-5, atol=0)
+    torch.testing.assert_close((walked * degree).sum(dim=(1, 2)), (start * degree).sum(dim=(1, 2)), rtol=1e-4, atol=0)
     assert (walked.amax(dim=(1, 2)) <= start.amax(dim=(1, 2))).all()
     assert (walked.amin(dim=(1, 2)) >= start.amin(dim=(1, 2))).all()
 

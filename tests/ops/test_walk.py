@@ -131,7 +131,7 @@ def test_keeps_mass_constants_and_range(h: int, w: int, radius: int, seed: int, 
     stencil = feature_affinity(features, radius)
     walked = random_walk(scores, stencil[0], radius=radius, beta=8, log2_steps=log2_steps)
     degree = neighbour_weights(stencil.double() ** 8, radius)[0].sum(dim=-1)
-    torch.testing.assert_close((walked * degree).sum(dim=(1, 2)), (scores * degree).sum(dim=(1, 2)), rtol=1e-5, atol=0)
+    torch.testing.assert_close((walked * degree).sum(dim=(1, 2)), (scores * degree).sum(dim=(1, 2)), rtol=1e-4, atol=0)
     assert (walked.amax(dim=(1, 2)) <= scores.amax(dim=(1, 2))).all()
     assert (walked.amin(dim=(1, 2)) >= scores.amin(dim=(1, 2))).all()
     constant = torch.full((1, h, w), 0.3)

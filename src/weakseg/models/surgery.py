@@ -8,7 +8,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.errors import one_of
-from weakseg.models.frozen_norm import freeze
 
 BatchNormMode = Literal["frozen", "affine", "train"]
 
@@ -49,7 +48,7 @@ def set_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
         raise one_of("batch_norm", mode, get_args(BatchNormMode))
     if mode == "frozen":
         for module in _batch_norms(network):
-            freeze(module)
+            module.requires_grad_(False)
 
 
 def hold_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:

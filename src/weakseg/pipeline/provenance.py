@@ -13,7 +13,7 @@ from weakseg.pipeline.inputs import photo_contents
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.run import Run
 
-PHOTOS = "inputs.photos.json"
+PHOTOS = "photos.json"
 FILES = "inputs.files.json"
 
 

@@ -151,7 +151,9 @@ def test_what_is_done_stays(finished_run, keys, tmp_path):
 def test_which_photos_are_readable_is_found_out_once(finished_run, tmp_path):
     run = Run(tmp_path / "run")
     take_inputs(run, [Run(tmp_path / "none"), Run(finished_run.folder)])
-    assert sorted(path.name for path in run.folder.iterdir()) == ["inputs.train.json", "inputs.val.json"]
+    taken = {path.name for path in run.folder.iterdir()}
+    assert taken >= {"inputs.train.json", "inputs.val.json", "inputs.truth.json"}
+    assert "photos.json" not in taken
     (run.folder / "inputs.val.json").write_text("{}")
     take_inputs(run, [Run(finished_run.folder)])
     assert (run.folder / "inputs.val.json").read_text() == "{}"
