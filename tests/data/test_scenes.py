@@ -158,3 +158,7 @@ def test_drawing_is_quick() -> None:
         sample.read_image()
         spent.append(time.process_time() - start)
     assert median(spent) < 0.045  # three to four times what an ordinary core takes
+
+
+def test_a_shadow_may_fall_outside_the_picture() -> None:
+    assert SceneSet(11104, "train", range(33692))[33691].read_image().ndim == 3

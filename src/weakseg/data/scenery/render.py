@@ -130,6 +130,8 @@ def _cast(field: Field, alpha: Image.Image, box: Box, unit: float, light: Light)
     left, top, right, bottom = box
     height, width = field.shape[:2]
     shifted = (max(0, left + x), max(0, top + y), min(width, right + x), min(height, bottom + y))
+    if shifted[0] >= shifted[2] or shifted[1] >= shifted[3]:
+        return  # all of it falls outside the picture
     dark = np.asarray(soft, dtype=np.float32)[
         shifted[1] - top - y : shifted[3] - top - y, shifted[0] - left - x : shifted[2] - left - x
     ]
