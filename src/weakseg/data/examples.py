@@ -16,7 +16,7 @@ from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tenso
 from weakseg.ops.seeds import affinity_seeds
 
 ReadGuide = Callable[[Sample, Array], NDArray[np.integer[Any]]]
-ReadLabels = Callable[[Sample], Array]
+ReadLabels = Callable[[Sample, tuple[int, int]], Array]
 ReadSeeds = Callable[[Sample], tuple[Tensor, Tensor, Sequence[int]]]
 
 
@@ -57,7 +57,7 @@ class LabelledExamples:
     def __init__(
         self, images: ImageSet, read_labels: ReadLabels, augmentation: Augmentation, mean: RGB, std: RGB
     ) -> None:
-        """Draw from ``images``; ``read_labels`` gives labels 0..C, 255 (H, W) of a sample."""
+        """Draw from ``images``; ``read_labels`` gives labels 0..C, 255 of a sample at its photo's size (H, W)."""
         self._images, self._read_labels = images, read_labels
         self._transform = build_transform(augmentation, mean, std, mask_fill=255)
 
@@ -67,8 +67,10 @@ class LabelledExamples:
     def example(self, index: int) -> tuple[Tensor, Tensor]:
         """One augmented photo and its mask; outside the photo the mask is 255."""
         sample = self._images.samples[index]
-        mask = tv_tensors.Mask(torch.from_numpy(np.ascontiguousarray(self._read_labels(sample))))
-        image, labels = self._transform(to_tensor(sample.read_image()), mask)
+        photo = sample.read_image()
+        found = self._read_labels(sample, (photo.shape[0], photo.shape[1]))
+        mask = tv_tensors.Mask(torch.from_numpy(np.ascontiguousarray(found)))
+        image, labels = self._transform(to_tensor(photo), mask)
         return image.as_subclass(Tensor), labels.as_subclass(Tensor).long()
 
 

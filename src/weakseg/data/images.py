@@ -20,6 +20,7 @@ from weakseg.files import replacing
 Array = NDArray[np.uint8]
 Palette = Sequence[tuple[int, int, int]]
 Levels = tuple[float, float]
+Size = tuple[int, int]
 Result = TypeVar("Result")
 
 IGNORE = 255
@@ -43,6 +44,33 @@ def read_image(path: Path, levels: Levels | None = None) -> Array:
         WeaksegError: the file is missing, truncated, or no picture.
     """
     return _decode(path, lambda image: np.array(_to_rgb(_upright(image), levels)))
+
+
+def working_size(size: Size, long_side: int | None) -> Size:
+    """The size (H, W) at which a photo is looked at: its own, or with the longer side reduced to ``long_side``.
+
+    Example:
+        >>> working_size((3024, 4032), 1024), working_size((375, 500), 1024)
+        ((768, 1024), (375, 500))
+    """
+    if long_side is None or max(size) <= long_side:
+        return size
+    factor = long_side / max(size)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def resize_image(image: Array, size: Size) -> Array:
+    """A picture, uint8 RGB (H, W, 3), at another size (h, w): bicubic, antialiased; itself where it has the size."""
+    if image.shape[:2] == size:
+        return image
+    return np.array(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
+
+
+def resize_mask(mask: Array, size: Size) -> Array:
+    """A mask or grey picture, uint8 (H, W), at another size (h, w): the nearest value; itself where it has the size."""
+    if mask.shape == size:
+        return mask
+    return np.array(Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST))
 
 
 def read_deep_range(path: Path, percent: float = 0.1) -> Levels:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weakseg.data.headers import upright_as
-from weakseg.data.images import Levels, read_image, read_mask
+from weakseg.data.headers import read_header, upright_as
+from weakseg.data.images import Levels, read_image, read_mask, resize_image, working_size
 from weakseg.errors import WeaksegError, one_of
 
 Array = NDArray[np.uint8]
@@ -81,6 +81,7 @@ class Sample:
         mask: a mask file or function, or None. Values as on disk.
         levels: which values of a picture of more than 8 bits become black and white; None for its full range.
         recode: what the mask's file holds and what it counts as, such as ((255, 1),).
+        long_side: of the picture as it is read, at most; None for its own size. Masks keep theirs.
     """
 
     id: str
@@ -89,10 +90,20 @@ class Sample:
     mask: Path | Loader | None = None
     levels: Levels | None = None
     recode: tuple[tuple[int, int], ...] = ()
+    long_side: int | None = None
 
     def read_image(self) -> Array:
-        """The picture, uint8 RGB (H, W, 3). Raises WeaksegError if it cannot be read."""
-        return read_image(self.image, self.levels) if isinstance(self.image, Path) else self.image()
+        """The picture, uint8 RGB (H, W, 3), at most ``long_side`` long. Raises WeaksegError if it cannot be read."""
+        image = read_image(self.image, self.levels) if isinstance(self.image, Path) else self.image()
+        return resize_image(image, working_size((image.shape[0], image.shape[1]), self.long_side))
+
+    def photo_size(self) -> tuple[int, int]:
+        """The size (H, W) of the picture itself, upright. Raises WeaksegError if it cannot be read."""
+        header = read_header(self.image) if isinstance(self.image, Path) else None
+        if header is not None:
+            return header.size[::-1] if header.sideways else header.size
+        height, width = replace(self, long_side=None).read_image().shape[:2]
+        return height, width
 
     def read_mask(self) -> Array:
         """The true mask, uint8 (H, W), upright as its picture is. Raises WeaksegError without one."""
@@ -118,9 +129,13 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.samples)
 
+    def at_most(self, long_side: int | None) -> ImageSet:
+        """The set with pictures that are read at most ``long_side`` pixels long; masks keep their size."""
+        return ImageSet(self.classes, _Changed(self.samples, {"long_side": long_side}))
+
     def without_masks(self) -> ImageSet:
         """The set as training and refinement may see it."""
-        return ImageSet(self.classes, _Maskless(self.samples))
+        return ImageSet(self.classes, _Changed(self.samples, {"mask": None}))
 
 
 @dataclass(frozen=True)
@@ -163,11 +178,11 @@ class Source:
         return images if masks else images.without_masks()
 
 
-class _Maskless(Sequence[Sample]):
-    """A view of samples that hides their masks and keeps lazy sequences lazy."""
+class _Changed(Sequence[Sample]):
+    """A view of samples with some of their attributes replaced, which keeps lazy sequences lazy."""
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self._samples = samples
+    def __init__(self, samples: Sequence[Sample], changes: Mapping[str, Any]) -> None:
+        self._samples, self._changes = samples, changes
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -178,5 +193,5 @@ class _Maskless(Sequence[Sample]):
     def __getitem__(self, index: slice) -> Sequence[Sample]: ...
     def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
         if isinstance(index, slice):
-            return _Maskless(self._samples[index])
-        return replace(self._samples[index], mask=None)
+            return _Changed(self._samples[index], self._changes)
+        return replace(self._samples[index], **self._changes)

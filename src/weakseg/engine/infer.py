@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from weakseg.engine.memory import allocating
 from weakseg.engine.progress import bar
 
 Item = TypeVar("Item")
@@ -38,6 +39,7 @@ def process(
     *,
     title: str,
     workers: int = 0,
+    remedy: str = "free some",
 ) -> int:
     """Run ``work`` on every item whose ``output`` file does not exist yet.
 
@@ -48,9 +50,13 @@ def process(
         output: the file whose presence says that an item is done.
         title: of the progress bar.
         workers: loading processes.
+        remedy: what to tell where the memory is too small.
 
     Returns:
         How many items were processed now.
+
+    Raises:
+        WeaksegError: the memory is too small for an item; the message names its output.
     """
     todo = [item for item in items if not output(item).exists()]
     loader = DataLoader(
@@ -62,6 +68,7 @@ def process(
     )
     with torch.inference_mode(), bar(title, len(items), done=len(items) - len(todo)) as running:
         for index, loaded in loader:
-            work(todo[index], loaded)
+            with allocating(f"{title}: {output(todo[index]).stem}", remedy):
+                work(todo[index], loaded)
             running.advance()
     return len(todo)

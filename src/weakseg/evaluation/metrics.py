@@ -52,13 +52,24 @@ class Scores:
 
     @property
     def miou_present(self) -> float:
-        """Mean IoU over the labels present in the ground truth, background included (the convention of VWE)."""
+        """Mean IoU over the labels present in the ground truth, background included.
+
+        A class that is predicted but never true does not count here; see ``miou_occurring``.
+        """
         return _mean(iou for iou, count in zip(self.iou, self.pixels, strict=True) if count)
 
     @property
     def miou_all(self) -> float:
         """Mean IoU over all C + 1 labels, 0 for those that are absent (the convention of SEAM and CPN)."""
         return _mean(0.0 if math.isnan(iou) else iou for iou in self.iou)
+
+    @property
+    def miou_occurring(self) -> float:
+        """Mean IoU over the labels that are true or predicted somewhere: 0 for those that are predicted but never true.
+
+        Source: chainercv's ``eval_semantic_segmentation`` (a mean that leaves out nan), which IRNet's scripts report.
+        """
+        return _mean(iou for iou in self.iou if not math.isnan(iou))
 
     @property
     def background_iou(self) -> float:
@@ -75,6 +86,7 @@ class Scores:
         return {
             "miou_present": _or_none(self.miou_present),
             "miou_all": _or_none(self.miou_all),
+            "miou_occurring": _or_none(self.miou_occurring),
             "background_iou": _or_none(self.background_iou),
             "foreground_miou": _or_none(self.foreground_miou),
             "pixel_accuracy": _or_none(self.pixel_accuracy),

@@ -85,7 +85,7 @@ def load_checkpoint(model: nn.Module, path: Path) -> None:
     Raises:
         WeaksegError: the file cannot be read, is of another network, or the authors have no such network.
     """
-    state, own = read_state(path), model.state_dict()
+    state, own = {key.removeprefix("module."): value for key, value in read_state(path).items()}, model.state_dict()
     if any(key.startswith(OWN_BACKBONE) for key in state):
         put_state(model, {key: state[key] for key in state if key in own}, str(path), state.keys() - own.keys())
     else:

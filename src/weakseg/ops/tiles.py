@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Size = tuple[int, int]
+STRIP = 1 << 18
+"""Pixels of a map that are made at a time."""
 Rows = Callable[[int, int], Tensor]
 """Rows ``start`` to ``stop`` of a map: (N, C, stop - start, W)."""
 
@@ -92,3 +94,27 @@ def resized_rows(source: Rows, source_height: int, size: Size, start: int, stop:
     if mixed.shape[-1] == size[1]:
         return mixed
     return F.interpolate(mixed, (stop - start, size[1]), mode="bilinear", align_corners=align_corners)
+
+
+def strips(size: Size) -> Iterator[tuple[int, int]]:
+    """First row and row after the last of strips of about ``STRIP`` pixels that cover a map of ``size`` (H, W)."""
+    step = max(1, STRIP // size[1])
+    for top in range(0, size[0], step):
+        yield top, min(top + step, size[0])
+
+
+def enlarged(scores: Tensor, size: Size) -> Iterator[Tensor]:
+    """Scores (K, h, w) resized to ``size`` (H, W), bilinear, strip by strip; as they are where they have the size.
+
+    Yields:
+        (K, rows, W), from the top.
+    """
+    if tuple(scores.shape[1:]) == size:
+        yield scores
+        return
+
+    def source(first: int, last: int) -> Tensor:
+        return scores[None, :, first:last]
+
+    for rows in strips(size):
+        yield resized_rows(source, scores.shape[1], size, *rows, align_corners=False)[0]

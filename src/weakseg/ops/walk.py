@@ -39,6 +39,7 @@ def random_walk(scores: Tensor, stencil: Tensor, *, radius: int, beta: float, lo
     Raises:
         ValueError: shapes that do not fit, NaN or infinite values, negative log2_steps.
     """
+    require_tensors(scores=scores, stencil=stencil)
     if scores.dim() == 3:
         return random_walk(scores[None], stencil[None], radius=radius, beta=beta, log2_steps=log2_steps)[0]
     if scores.dim() != 4 or stencil.dim() != 4 or _grid(scores) != _grid(stencil):
@@ -147,6 +148,13 @@ def power_weights(power: int, dropped: float = 1e-8) -> list[float]:
         weights.append(math.exp(ways - power * math.log(2)) * (2 if k else 1) if possible else 0.0)
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def require_tensors(**values: object) -> None:
+    """Raise TypeError, naming the first argument that is no tensor, such as a numpy array."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name} is {type(value).__name__}, not a tensor; torch.from_numpy makes one of an array")
 
 
 def require_finite(values: Tensor, name: str) -> None:

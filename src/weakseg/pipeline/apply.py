@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from weakseg.data.sample import Array, Sample
+from weakseg.data.sample import Sample
 from weakseg.engine.device import build_fabric
+from weakseg.engine.memory import allocating
 from weakseg.engine.progress import track
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.networks import segmentation_network, trained
 from weakseg.pipeline.predictions import Places, Predictions
 from weakseg.pipeline.run import Run
 from weakseg.pipeline.segmenting import segment_photo
+from weakseg.pipeline.stage import less_memory
 
 
 def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwrite: bool = False) -> Predictions:
@@ -52,8 +54,9 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
         except WeaksegError as error:
             written.left_out[photo.id] = str(error)
             continue
-        mask: Array = classes.to_values(segment_photo(model, image, recipe.predict, fabric.device).labels.numpy())
-        written.write(photo, image, mask)
+        with allocating(photo.id, less_memory(recipe)):
+            found = segment_photo(model, image, recipe.predict, fabric.device, recipe.data.long_side)
+        written.write(photo, image, classes.to_values(found.labels.numpy()))
     problems = list(written.left_out.values())
     if len(problems) == len(photos):
         raise WeaksegError(f"none of {len(photos)} images could be read; the first: {problems[0]}")

@@ -18,7 +18,7 @@ from weakseg.files import read_json, write_json
 from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
 from weakseg.pipeline.contents import CONTENTS
 from weakseg.pipeline.datalist import training_warnings
-from weakseg.pipeline.inputs import fingerprint, readable
+from weakseg.pipeline.inputs import fingerprint, readable, reduced
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.outputs import check_outputs
 from weakseg.pipeline.provenance import FILES, check_photos, write_photos
@@ -68,6 +68,12 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         for text in unreadable:
             say(f"left out: {text}", "yellow")
         problems = [*source.problems, *unreadable]
+        larger = reduced(context.train, recipe.data.long_side)
+        if larger:
+            say(
+                f"data: {larger} of {len(context.train)} training photos are longer than {recipe.data.long_side} px "
+                "(data.long_side): they are learnt from and looked at at that size, masks have the photos' own"
+            )
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
@@ -117,7 +123,8 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
     kept = {sample.id for images in (train, val) if images for sample in images.samples}
     splits = {recipe.data.train, recipe.data.val} & set(source.splits)
     excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
-    return Context(recipe, run, fabric, source, train.without_masks(), val, frozenset(excluded)), problems
+    learnt = train.without_masks().at_most(recipe.data.long_side)
+    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded)), problems
 
 
 def _write_manifest(
@@ -139,6 +146,10 @@ def _write_manifest(
             "data": data,
             "lists": {
                 role: {"images": len(images), "hash": fingerprint(images)} for role, images in lists.items() if images
+            },
+            "working_size": {
+                "long_side": recipe.data.long_side,
+                "reduced": reduced(context.train, recipe.data.long_side),
             },
             "left_out": problems,
             "warnings": list(context.source.warnings),  # such as tags that were read from masks

@@ -42,6 +42,7 @@ def superpixel_guide(context: Context, *, segments: int, compactness: float) -> 
         path,
         title="classify: super-pixels",
         workers=context.recipe.hardware.workers,
+        remedy=context.less_memory,
     )
     return lambda sample, photo: load_superpixels(path(sample))
 

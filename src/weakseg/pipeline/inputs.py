@@ -22,7 +22,7 @@ def fingerprint(images: ImageSet | None) -> str:
     samples = list(images.samples)
     contents = _contents([sample.image for sample in samples])
     listed = [
-        [sample.id, sorted(sample.tags), content, sample.levels]
+        [sample.id, sorted(sample.tags), content, sample.levels, sample.long_side]
         for sample, content in zip(samples, contents, strict=True)
     ]
     return digest([images.classes.names, images.classes.values, listed])
@@ -40,6 +40,14 @@ def photo_contents(images: ImageSet) -> dict[str, str]:
     samples = list(images.samples)
     found = _contents([sample.image for sample in samples])
     return {sample.id: str(content) for sample, content in zip(samples, found, strict=True)}
+
+
+def reduced(images: ImageSet, long_side: int | None) -> int:
+    """How many photos are longer than the working size; composed pictures are made to measure and not counted."""
+    if long_side is None:
+        return 0
+    files = [sample for sample in images.samples if isinstance(sample.image, Path)]
+    return sum(max(sample.photo_size()) > long_side for sample in files)
 
 
 def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple[ImageSet, list[str]]:

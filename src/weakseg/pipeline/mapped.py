@@ -29,4 +29,5 @@ def for_each_photo(
         output,
         title=title,
         workers=context.recipe.hardware.workers,
+        remedy=context.less_memory,
     )

@@ -19,6 +19,7 @@ from weakseg.ops.crf import PRESETS, dense_crf, unary_from_labels, unary_from_sc
 from weakseg.ops.maps import resize_maps
 from weakseg.ops.pairs import Border
 from weakseg.ops.pamr import pamr
+from weakseg.ops.tiles import enlarged
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.ops.walk import random_walk
 from weakseg.pipeline.background import add_background, foreground
@@ -128,13 +129,20 @@ def build_refinement(recipe: Recipe, affinity_weights: Path, device: torch.devic
     return refine
 
 
-def to_mask(maps: ClassMaps) -> tuple[Tensor, Tensor]:
+def to_mask(maps: ClassMaps, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
     """The strongest label of each pixel and how strong it is.
+
+    Args:
+        maps: scores of a photo, perhaps at a working size.
+        size: (H, W) of the photo itself; None for that of the maps.
 
     Returns:
         labels uint8 (H, W), and confidence float (H, W): the winner's share of the scores of its pixel.
     """
     scores = resize_maps(maps.scores, maps.size).clamp(min=0)
-    best, channel = scores.max(dim=0)
-    labels = torch.tensor(maps.classes, dtype=torch.uint8)[channel]
-    return labels, best / scores.sum(dim=0).clamp(min=1e-12)
+    labels = torch.tensor(maps.classes, dtype=torch.uint8)
+    parts = []
+    for rows in enlarged(scores, size or maps.size):
+        best, channel = rows.max(dim=0)
+        parts.append((labels[channel], best / rows.sum(dim=0).clamp(min=1e-12)))
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -78,7 +78,9 @@ def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], section: B
 
     def add(sample: Sample, truth: Array) -> None:
         maps = read(sample)
-        check_size(maps.size, truth, sample.id)
+        if maps.size != truth.shape:  # made at a working size: judged at the photo's own
+            check_size(sample.photo_size(), truth, sample.id)
+            maps = replace(maps, size=(truth.shape[0], truth.shape[1]))
         masked = add_background(maps, section)
         matrix.add(argmax_labels(masked.scores, masked.classes).numpy(), truth, image=sample.id)
         found = foreground(maps)

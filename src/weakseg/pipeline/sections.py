@@ -77,11 +77,15 @@ class DataSection(Section):
 
     ``score`` names the photos of ``train`` that maps and pseudo masks are scored on; null for all of them. The papers
     learn from VOC's train_aug and score on its train.
+
+    ``long_side`` is the working size in pixels: longer photos are learnt from and looked at reduced to it, and masks
+    are scaled back to the photo's size; null for every photo's own size, which needs memory in proportion.
     """
 
     train: str = "train"
     val: str = "val"
     score: str | None = None
+    long_side: Annotated[int, Field(ge=64)] | None = 1024
 
     @property
     def scored(self) -> str:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from weakseg.data.images import working_size
 from weakseg.data.sample import Array
 from weakseg.models.piecewise import coarse_logits, logit_rows
 from weakseg.models.segmentation import SegmentationNet
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
-from weakseg.ops.tiles import Size, resized_rows, tiles
+from weakseg.ops.tiles import Size, enlarged, resized_rows, strips, tiles
 from weakseg.ops.views import photo_tensor, resized, scaled_size, scaled_view, with_flip
 from weakseg.pipeline.recipe import PredictSection
 
@@ -26,7 +27,6 @@ CRF_SCORES = 8_000_000
 OVERLAP = 256
 """Pixels that the regions of a huge photo see of each other."""
 _BUDGET = 900_000_000  # bytes of features and logits of a region
-_STRIP = 1 << 18  # pixels of a photo whose scores are made at a time
 
 
 class Segmented(NamedTuple):
@@ -42,7 +42,9 @@ class Segmented(NamedTuple):
 
 
 @torch.no_grad()
-def segment_photo(model: SegmentationNet, image: Array, section: PredictSection, device: torch.device) -> Segmented:
+def segment_photo(
+    model: SegmentationNet, image: Array, section: PredictSection, device: torch.device, long_side: int | None = None
+) -> Segmented:
     """The most probable label of each pixel of a photo.
 
     A photo whose views fit is looked at whole. A larger one goes through the network in tiles that share their context
@@ -53,18 +55,30 @@ def segment_photo(model: SegmentationNet, image: Array, section: PredictSection,
         image: uint8 RGB (H, W, 3), any size.
         section: scales (factors of the photo's size), flip (also look at the mirrored photo), crf.
         device: where to compute.
+        long_side: the working size of the photos that the network has learnt from: scales are factors of the photo
+            reduced to it. None for the photo's own size.
 
     Returns:
-        labels and confidence on the CPU.
+        labels and confidence at the photo's size, on the CPU.
     """
     height, width = image.shape[:2]
-    if height * width * max(section.scales) ** 2 <= WHOLE:
+    section = at_working_size(section, (height, width), long_side)
+    if height * width * max(1.0, *section.scales) ** 2 <= WHOLE:
         return _strongest(probabilities(model, image, section, device))
     labels, confidence = torch.empty(height, width, dtype=torch.uint8), torch.empty(height, width)
     for tile in tiles((height, width), region_side(model, section), OVERLAP):
         part = _in_tiles(model, np.ascontiguousarray(image[tile.window]), section, device)
         labels[tile.core], confidence[tile.core] = part.labels[tile.inside()], part.confidence[tile.inside()]
     return Segmented(labels, confidence)
+
+
+def at_working_size(section: PredictSection, size: Size, long_side: int | None) -> PredictSection:
+    """The section for one photo of ``size`` (H, W): scales are factors of its working size, masks have its own.
+
+    A network that has learnt from photos reduced to ``long_side`` knows objects at the size that they have there.
+    """
+    factor = max(working_size(size, long_side)) / max(size)
+    return section.model_copy(update={"scales": tuple(scale * factor for scale in section.scales)})
 
 
 @torch.no_grad()
@@ -124,10 +138,10 @@ def _in_tiles(model: SegmentationNet, image: Array, section: PredictSection, dev
         if section.flip:
             views.append((coarse_logits(model, view.flip(-1)), view_size, True))
     if section.crf is None:
-        parts = [_strongest(_mean_rows(views, size, *rows)) for rows in _strips(size)]
+        parts = [_strongest(_mean_rows(views, size, *rows)) for rows in strips(size)]
         return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))
     small = _crf_size(size, views[0][0].shape[1])
-    scores = torch.cat([_mean_rows(views, small, *rows) for rows in _strips(small)], dim=1)
+    scores = torch.cat([_mean_rows(views, small, *rows) for rows in strips(small)], dim=1)
     reduced = resized(photo, small).permute(1, 2, 0).cpu().numpy()
     return enlarged_strongest(_refined(np.ascontiguousarray(reduced), scores, section.crf), size)
 
@@ -149,11 +163,6 @@ def _mean_rows(views: list[tuple[Tensor, Size, bool]], size: Size, start: int, s
     return (total[0] / len(views)).softmax(dim=0)
 
 
-def _strips(size: Size) -> list[tuple[int, int]]:
-    step = max(1, _STRIP // size[1])
-    return [(top, min(top + step, size[0])) for top in range(0, size[0], step)]
-
-
 def _strongest(scores: Tensor) -> Segmented:
     confidence, labels = scores.max(dim=0)
     return Segmented(labels.byte().cpu(), confidence.float().cpu())
@@ -161,13 +170,7 @@ def _strongest(scores: Tensor) -> Segmented:
 
 def enlarged_strongest(scores: Tensor, size: Size) -> Segmented:
     """The strongest of scores (K, h, w) at another size, bilinear, without making all scores at that size."""
-
-    def source(first: int, last: int) -> Tensor:
-        return scores[None, :, first:last]
-
-    parts = [
-        _strongest(resized_rows(source, scores.shape[1], size, *rows, align_corners=False)[0]) for rows in _strips(size)
-    ]
+    parts = [_strongest(rows) for rows in enlarged(scores, size)]
     return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))
 
 

@@ -82,9 +82,19 @@ class Context:
         """Where ``predict`` writes the mask of a sample."""
         return self.file("predict", "masks", sample, ".png")
 
+    @property
+    def less_memory(self) -> str:
+        """What makes the work on a photo need less memory."""
+        return less_memory(self.recipe)
+
     def seed(self, *parts: object) -> int:
         """A seed for a purpose, derived from the recipe's."""
         return derive_seed(self.recipe.seed, *parts)
+
+
+def less_memory(recipe: Recipe) -> str:
+    """What makes the work on a photo need less memory."""
+    return f"look at photos smaller (data.long_side, now {recipe.data.long_side or 'null'}) or at fewer scales"
 
 
 @dataclass(frozen=True)

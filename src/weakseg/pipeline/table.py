@@ -58,6 +58,7 @@ def class_table(scores: Scores, title: str) -> Table:
             table.add_row(name, percent(value))
     table.add_section()
     table.add_row("mean over classes present", percent(scores["miou_present"]))
+    table.add_row("mean over classes that are true or predicted", percent(scores["miou_occurring"]))
     table.add_row("mean over all classes", percent(scores["miou_all"]))
     table.add_row("pixel accuracy", percent(scores["pixel_accuracy"]))
     return table

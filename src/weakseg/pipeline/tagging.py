@@ -16,7 +16,6 @@ from weakseg.models.cams import CamMethod
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.pipeline.stage import Context
 
-LONGEST = 1024  # pixels; longer photos are looked at at this size
 FEWEST = 20  # photos of a list that some can be held back from
 KEPT = 4  # photos of every class that stay in training
 LEARNT = 0.5  # recall from which a class counts as learnt
@@ -57,7 +56,7 @@ def hold_back(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, Imag
 def judged_by(context: Context, held: ImageSet) -> tuple[ImageSet, str]:
     """The photos that the classifier is judged by, and what they are called."""
     if context.val is not None and any(sample.tags for sample in context.val.samples):
-        return context.val, context.recipe.data.val
+        return context.val.at_most(context.recipe.data.long_side), context.recipe.data.val
     if len(held):
         return held, f"held back from {context.recipe.data.train}"
     return context.train, f"{context.recipe.data.train}, which it was trained on"
@@ -79,7 +78,7 @@ def tag_knowledge(model: CamMethod, images: ImageSet, device: torch.device, on: 
     scores = torch.zeros(len(images), len(images.classes))
     for index, sample in enumerate(track(images.samples, "classify: tags", len(images))):
         photo = photo_tensor(torch.from_numpy(sample.read_image())).to(device)
-        view = scaled_view(photo, min(1.0, LONGEST / max(photo.shape)), model.mean, model.std)
+        view = scaled_view(photo, 1.0, model.mean, model.std)
         scores[index] = model.logits(view[None])[0].sigmoid().float().cpu()
     tags = torch.from_numpy(np.stack([images.classes.multi_hot(sample.tags) for sample in images.samples])).long()
     return knowledge(scores, tags, images.classes.names, on)

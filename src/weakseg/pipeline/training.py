@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from weakseg.engine.checkpoint import save_weights
+from weakseg.engine.memory import allocating
 from weakseg.engine.optim import Schedule
 from weakseg.engine.sampling import ExampleSource
 from weakseg.engine.train import fit
@@ -31,16 +32,17 @@ def train(
 ) -> dict[str, Any]:
     """Train a stage's network into its folder; see `weakseg.engine.train.fit`."""
     hardware = context.recipe.hardware
-    return fit(
-        model,
-        examples,
-        schedule,
-        context.folder(stage),
-        fabric=context.fabric,
-        seed=context.seed(stage),
-        title=stage,
-        log=context.run.log,
-        workers=hardware.workers,
-        checkpoint_seconds=hardware.checkpoint_seconds,
-        pace=pace,
-    )
+    with allocating(f"training of {stage}", "learn from less at a time (batch_size of its train, crop of its augment)"):
+        return fit(
+            model,
+            examples,
+            schedule,
+            context.folder(stage),
+            fabric=context.fabric,
+            seed=context.seed(stage),
+            title=stage,
+            log=context.run.log,
+            workers=hardware.workers,
+            checkpoint_seconds=hardware.checkpoint_seconds,
+            pace=pace,
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from weakseg.data.classmaps import ClassMaps, load_maps, save_maps
+from weakseg.data.classmaps import ClassMaps, load_levels, load_maps, save_levels
 from weakseg.data.examples import AffinityExamples
 from weakseg.data.sample import Array, Sample
 from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
@@ -47,7 +47,7 @@ def _write_crf_seeds(context: Context) -> None:
         for name, scored in zip(("low", "high"), _both_alphas(context, maps), strict=True):
             unary = unary_from_scores(scored.scores.to(device))
             posterior = dense_crf(image, unary, PRESETS[section.crf or ""]).cpu()
-            save_maps(_seed_path(context, name, sample), ClassMaps(scored.classes, posterior, maps.size))
+            save_levels(_seed_path(context, name, sample), ClassMaps(scored.classes, posterior, maps.size))
 
     for_each_photo(context, work, lambda sample: _seed_path(context, "high", sample), "relate: dense CRF seeds")
 
@@ -55,7 +55,7 @@ def _write_crf_seeds(context: Context) -> None:
 def _read_seeds(context: Context, sample: Sample) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     """Scores (K+1, H, W) at low and at high alpha, background first, and the K labels."""
     if context.recipe.relate.affinitynet.crf is not None:
-        low, high = (load_maps(_seed_path(context, name, sample)) for name in ("low", "high"))
+        low, high = (load_levels(_seed_path(context, name, sample)) for name in ("low", "high"))
     else:
         low, high = _both_alphas(context, load_maps(context.maps_path(sample)))
     return low.scores, high.scores, low.classes[1:]
@@ -68,4 +68,4 @@ def _both_alphas(context: Context, maps: ClassMaps) -> tuple[ClassMaps, ClassMap
 
 
 def _seed_path(context: Context, alpha: str, sample: Sample) -> Path:
-    return context.file("relate", f"seeds_{alpha}", sample, ".safetensors")
+    return context.file("relate", f"seeds_{alpha}", sample, ".npz")

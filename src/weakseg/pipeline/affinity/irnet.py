@@ -35,7 +35,7 @@ def relate(context: Context) -> dict[str, Any]:
     _write_labels(context)
     examples = LabelledExamples(
         context.train,
-        lambda sample: classes.to_labels(read_mask(_label_path(context, sample))),
+        lambda sample, _: classes.to_labels(read_mask(_label_path(context, sample))),
         section.augment.build(),
         model.mean,
         model.std,

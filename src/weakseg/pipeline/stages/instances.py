@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from weakseg.data.classmaps import ClassMaps
+from weakseg.data.images import resize_mask
 from weakseg.data.instances import PhotoInstances, load_instances, save_instances
 from weakseg.data.sample import Array, Sample
 from weakseg.ops.instances import find_instances
@@ -42,7 +45,9 @@ def _work(context: Context) -> dict[str, Any]:
         boundary, displacement = model.maps(photo_tensor(torch.from_numpy(image)).to(device))
         start = walk_start(found, boundary, walk)
         instances = find_instances(start, boundary, displacement, found.classes, maps.size, **options)
-        photo = PhotoInstances(sample.id, _file_name(sample), maps.size, tuple(instances))
+        size = sample.photo_size()
+        own = tuple(instance._replace(mask=_mask_at(instance.mask, size)) for instance in instances)
+        photo = PhotoInstances(sample.id, _file_name(sample), size, own)
         save_instances(context.instances_path(sample), [photo], classes)
 
     for_each_photo(context, work, context.instances_path, "instances")
@@ -57,6 +62,10 @@ def _work(context: Context) -> dict[str, Any]:
 
     save_instances(context.folder("instances") / "instances.json", photos(), classes)
     return {"images": len(context.train), "instances": count}
+
+
+def _mask_at(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(resize_mask(mask.cpu().numpy().astype(np.uint8), size).astype(bool))
 
 
 def _file_name(sample: Sample) -> str:

@@ -49,6 +49,7 @@ def _work(context: Context) -> dict[str, Any]:
         context.maps_path,
         title="localize",
         workers=context.recipe.hardware.workers,
+        remedy=context.less_memory,
     )
     presence = presence_in_maps(context)
     report_presence(context.recipe, "localize", presence)

@@ -16,7 +16,7 @@ from weakseg.pipeline.stage import Context, Stage
 
 
 def _settings(recipe: Recipe) -> Any:
-    return recipe.predict.model_dump()
+    return [recipe.predict.model_dump(), recipe.data.long_side]
 
 
 def _inputs(context: Context) -> Any:
@@ -28,11 +28,12 @@ def _work(context: Context) -> dict[str, Any]:
         say(f"predict: the data have no split {context.recipe.data.val!r}, nothing to predict")
         return {"images": 0}
     section, classes, device = context.recipe.predict, context.val.classes, context.fabric.device
+    long_side = context.recipe.data.long_side
     network = segmentation_network(context.recipe, len(classes), pretrained=False)
     model = trained(network, context.run.weights_path("segment"), device)
 
     def work(sample: Sample, image: Array) -> None:
-        labels = segment_photo(model, image, section, device).labels.numpy()
+        labels = segment_photo(model, image, section, device, long_side).labels.numpy()
         write_mask(context.prediction_path(sample), classes.to_values(labels), classes.palette)
 
     process(
@@ -42,6 +43,7 @@ def _work(context: Context) -> dict[str, Any]:
         context.prediction_path,
         title="predict",
         workers=context.recipe.hardware.workers,
+        remedy=context.less_memory,
     )
     return {"images": len(context.val)}
 

@@ -28,7 +28,7 @@ def _work(context: Context) -> dict[str, Any]:
     refine = build_refinement(context.recipe, context.run.weights_path("relate"), context.fabric.device)
 
     def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
-        labels, confidence = to_mask(refine(image, maps))
+        labels, confidence = to_mask(refine(image, maps), sample.photo_size())
         levels = (confidence * 255).round().byte().numpy()
         write_gray(context.file("refine", "confidence", sample, ".png"), levels)
         # The mask comes last: its presence says that the sample is done.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weakseg.data.examples import LabelledExamples
-from weakseg.data.images import read_mask
+from weakseg.data.images import Size, read_mask, resize_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
 from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_key
@@ -26,12 +26,13 @@ def _inputs(context: Context) -> Any:
     return fingerprint(context.train)
 
 
-def _label_reader(context: Context) -> Callable[[Sample], Array]:
+def _label_reader(context: Context) -> Callable[[Sample, Size], Array]:
+    """Reads the labels of a sample, at the size (H, W) at which its photo is learnt from."""
     classes = context.train.classes
     if context.recipe.uses_true_masks:
         with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
-        return lambda sample: classes.to_labels(with_masks[sample.id].read_mask())
-    return lambda sample: classes.to_labels(read_mask(context.pseudo_mask_path(sample)))
+        return lambda sample, size: classes.to_labels(resize_mask(with_masks[sample.id].read_mask(), size))
+    return lambda sample, size: classes.to_labels(resize_mask(read_mask(context.pseudo_mask_path(sample)), size))
 
 
 def _work(context: Context) -> dict[str, Any]:
