@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import timm
 import torch
@@ -229,3 +231,42 @@ def test_mistakes_are_told_in_one_line(options: dict[str, object], message: str)
     with pytest.raises(WeaksegError, match=message) as caught:
         build_backbone(**{"weights": "none", **options})
     assert "\n" not in str(caught.value)
+
+
+def test_recomputed_gradients_are_those_of_one_pass():
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        backbone = build_backbone("tf_efficientnet_lite0", dilation=False, recompute=recompute)
+        images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+        sum(level.square().mean() for level in backbone(images)).backward()
+        gradients.append([parameter.grad for parameter in backbone.parameters() if parameter.requires_grad])
+    for once, again in zip(*gradients, strict=True):
+        torch.testing.assert_close(once, again)
+
+
+def test_statistics_are_never_counted_twice():
+    with pytest.raises(WeaksegError, match="recompute"):
+        build_backbone("tf_efficientnet_lite0", batch_norm="train", recompute=True)
+
+
+def test_frozen_norms_give_the_results_and_gradients_of_torchs():
+    torch.manual_seed(0)
+    norm = nn.BatchNorm2d(5).eval()
+    (
+        nn.init.normal_(norm.weight),
+        nn.init.normal_(norm.bias),
+        norm.running_mean.normal_(),
+        norm.running_var.uniform_(0.5, 2),
+    )
+    fixed = copy.deepcopy(norm)
+    set_batch_norm(fixed, "frozen")
+    features = torch.randn(2, 5, 6, 7)
+    found = []
+    for module in (norm, copy.deepcopy(fixed)):
+        given = features.clone().requires_grad_()
+        result = module(given)
+        result.square().sum().backward()
+        found.append((result.detach(), given.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import build_backbone
 from weakseg.models.pyramids import build_pyramid, sketch_pyramid
-from weakseg.models.weights import PACKAGED, load_packaged, load_state, load_weights, read_state
+from weakseg.models.weights import PACKAGED, load_packaged, load_state, load_weights, reachable, read_state
 
 
 def photo(image: NDArray[np.uint8], side: int = 224) -> Tensor:
@@ -278,11 +279,33 @@ def test_the_hub_unreachable_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch
 
     network = timm.create_model("test_resnet", features_only=True)
     monkeypatch.setattr(timm, "create_model", unreachable)
-    with pytest.raises(
-        WeaksegError, match=r"'test_resnet' from the hub \(.*cache\); offline use weights=packaged"
-    ) as told:
+    monkeypatch.setattr("weakseg.models.weights.reachable", lambda: False)
+    match = r"'test_resnet' from the hub \(.*cannot be reached\); offline lay --with small.*backbone\.weights"
+    with pytest.raises(WeaksegError, match=match) as told:
         load_weights(network, "test_resnet", "hub")
     assert "\n" not in str(told.value)
+
+
+def test_nobody_waits_for_a_hub_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("socket.create_connection", lambda *given, **options: time.sleep(30))
+    began = time.monotonic()
+    assert not reachable(0.2)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a Git LFS pointer"),
+        (b"<!DOCTYPE html><html>", "a text file"),
+    ],
+)
+def test_text_in_place_of_weights_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeaksegError, match=told):
+        read_state(path)
 
 
 def test_the_hub_is_asked_for_trained_weights(monkeypatch: pytest.MonkeyPatch) -> None:

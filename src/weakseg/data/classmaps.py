@@ -89,7 +89,7 @@ def load_maps(path: Path) -> ClassMaps:
 def save_levels(path: Path, maps: ClassMaps) -> None:
     """Write class maps as a compressed npz, scores in steps of 1/255; atomic, equal maps give equal bytes.
 
-    Scores of a dense CRF at full resolution are nearly all 0 or 1: they take a tenth of the space of `save_maps` or less.
+    Scores of a dense CRF are nearly all 0 or 1: they take a tenth of the space of `save_maps` or less.
 
     Raises:
         WeaksegError: the file cannot be written.

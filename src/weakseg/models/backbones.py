@@ -23,6 +23,11 @@ class Backbone(nn.Module):
         features: a timm network made with ``features_only``, or one that describes itself in the same way.
         batch_norm: what of the batch normalisation is trained, see `set_batch_norm`.
         cell: images are padded with zeros (the mean colour) at the right and at the bottom to multiples of it.
+        recompute: keep only what passes between the stages of a timm network for the backward pass, and compute the
+            rest again: much less memory, a longer training step, the same gradients.
+
+    Raises:
+        WeaksegError: ``recompute`` of a network that cannot, or whose batch statistics would be counted twice.
 
     Attributes:
         channels: of every level.
@@ -30,8 +35,15 @@ class Backbone(nn.Module):
         mean: and ``std``: the normalisation of RGB in [0, 1] that the network was trained with.
     """
 
-    def __init__(self, features: nn.Module, batch_norm: BatchNormMode = "frozen", *, cell: int = 1) -> None:
+    def __init__(
+        self, features: nn.Module, batch_norm: BatchNormMode = "frozen", *, cell: int = 1, recompute: bool = False
+    ) -> None:
         super().__init__()
+        if recompute and (batch_norm == "train" or not hasattr(features, "set_grad_checkpointing")):
+            raise WeaksegError(
+                "recompute needs a timm network that can, and batch_norm frozen or affine; leave it away"
+            )
+        self.recompute = recompute
         self.features = features
         self.batch_norm = batch_norm
         self.cell = cell
@@ -66,6 +78,9 @@ class Backbone(nn.Module):
         """Set training mode; batch normalisation with frozen statistics stays in evaluation mode."""
         super().train(mode)
         hold_batch_norm(self, self.batch_norm)
+        if self.recompute:
+            features: Any = self.features
+            features.set_grad_checkpointing(mode)
         return self
 
     def freeze_levels(self, count: int) -> None:
@@ -108,6 +123,7 @@ def build_backbone(
     dilation: bool = True,
     batch_norm: BatchNormMode = "frozen",
     weights: str = "packaged",
+    recompute: bool = False,
 ) -> Backbone:
     """Build a backbone.
 
@@ -121,6 +137,7 @@ def build_backbone(
         batch_norm: "frozen" (statistics, weight and bias fixed), "affine" (statistics fixed) or "train" (SPEC 0.5).
         weights: "packaged", "hub", "none" or a file, see `load_weights`. Without weights the initialisation draws
             from torch's global generator: seed it.
+        recompute: see `Backbone`.
 
     Raises:
         WeaksegError: a name, stride, mode or weights that do not exist or do not fit each other.
@@ -131,4 +148,4 @@ def build_backbone(
         remove_dilation(features, sketch.network)
     load_weights(features, name, weights)
     cell = math.lcm(*features.feature_info.reduction()) if sketch.whole_cells else 1
-    return Backbone(features, batch_norm, cell=cell)
+    return Backbone(features, batch_norm, cell=cell, recompute=recompute)

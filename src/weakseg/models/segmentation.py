@@ -102,7 +102,7 @@ def build_segmentation(network: str, *, backbone_name: str, n_labels: int, **opt
         network: a key of ``SEGMENTATION_NETWORKS``.
         backbone_name: see `weakseg.models.backbones.build_backbone`.
         n_labels: number of classes with background.
-        options: output_stride, dilation, batch_norm and weights of `weakseg.models.backbones.build_backbone`.
+        options: of `weakseg.models.backbones.build_backbone`, but its name.
 
     Raises:
         WeaksegError: no such network, or a backbone that does not exist or fit.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import Any, Literal, get_args
 
-from torch import nn
+import torch
+from timm.layers.norm_act import BatchNormAct2d
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.errors import one_of
@@ -49,6 +53,7 @@ def set_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
     if mode == "frozen":
         for module in _batch_norms(network):
             module.requires_grad_(False)
+            forget_inputs(module)
 
 
 def hold_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
@@ -56,6 +61,46 @@ def hold_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
     if mode != "train":
         for module in _batch_norms(network):
             module.eval()
+
+
+class _FixedNorm(torch.autograd.Function):
+    """Batch normalisation by fixed statistics and weights, which keeps no input for the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, norm: _BatchNorm) -> Tensor:
+        """Normalise (N, C, ...) as torch does in evaluation mode."""
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = (norm.running_var + norm.eps).rsqrt()
+        ctx.save_for_backward(scale if norm.weight is None else scale * norm.weight)
+        return F.batch_norm(
+            features, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Scale the gradient (N, C, ...) channel by channel."""
+        (gradient,), (scale,) = gradients, ctx.saved_tensors
+        return (gradient * scale.view(1, -1, *[1] * (gradient.dim() - 2))).to(gradient.dtype), None
+
+
+def forget_inputs(norm: nn.Module) -> None:
+    """Have a frozen batch normalisation keep nothing of its input for the backward pass, in place.
+
+    Torch keeps the input for the gradient of a weight that is not trained: a third of what a training step holds.
+    Results are the same, gradients but for rounding. Classes with a forward of their own stay as they are.
+    """
+    plain = type(norm).forward
+    if plain not in (nn.BatchNorm1d.forward, BatchNormAct2d.forward):
+        return
+
+    def forward(self: Any, features: Tensor) -> Tensor:
+        if self.training or self.running_mean is None or not (torch.is_grad_enabled() and features.requires_grad):
+            return plain(self, features)  # type: ignore[no-any-return]
+        found: Tensor = _FixedNorm.apply(features, self)
+        return self.act(self.drop(found)) if isinstance(self, BatchNormAct2d) else found
+
+    setattr(norm, "forward", MethodType(forward, norm))  # noqa: B010
 
 
 def _batch_norms(network: nn.Module) -> list[nn.Module]:

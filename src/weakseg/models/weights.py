@@ -99,7 +99,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if begin.startswith(b"version https://git-lfs"):
         raise WeaksegError(f"{path}: a Git LFS pointer, not the weights; `git lfs pull` fetches them")
     if begin.lstrip()[:1] in (b"<", b"#") or (begin and begin.isascii() and begin.decode().isprintable()):
-        raise WeaksegError(f"{path}: a text file, not weights; download the file itself, not its web page")
+        raise WeaksegError(
+            f"{path}: a text file, not a file of plain tensors; download the weights, not a page about them"
+        )
     try:
         pickled = path.suffix != ".safetensors"
         state: Any = torch.load(path, map_location="cpu", weights_only=True) if pickled else load_file(path)

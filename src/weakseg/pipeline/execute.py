@@ -18,6 +18,7 @@ from weakseg.files import read_json, write_json
 from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
 from weakseg.pipeline.contents import CONTENTS
 from weakseg.pipeline.datalist import training_warnings
+from weakseg.pipeline.disk import check_disk
 from weakseg.pipeline.inputs import fingerprint, readable, reduced
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.outputs import check_outputs
@@ -80,6 +81,8 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         todo = [name for name in keys if overwrite or not run.is_done(name, keys[name])]
         check_run(recipe, run, source.classes, todo)
         incomplete = [] if overwrite else check_outputs(run, recipe.stages, keys)
+        if todo:
+            check_disk(context)
         if overwrite:
             run.clear()
         write_photos(run, recipe, source)

@@ -23,13 +23,14 @@ class Section(BaseModel):
 
 
 class BackboneSection(Section):
-    """A timm network."""
+    """A timm network; ``recompute`` trades time for memory in training, see weakseg.models.backbones.Backbone."""
 
     name: str = "tf_efficientnet_lite0"
     output_stride: Stride = 16
     dilation: bool = True
     batch_norm: Literal["frozen", "affine", "train"] = "frozen"
     weights: str = "packaged"
+    recompute: bool = False
 
 
 class AugmentSection(Section):
@@ -79,13 +80,14 @@ class DataSection(Section):
     learn from VOC's train_aug and score on its train.
 
     ``long_side`` is the working size in pixels: longer photos are learnt from and looked at reduced to it, and masks
-    are scaled back to the photo's size; null for every photo's own size, which needs memory in proportion.
+    are scaled back to the photo's size; null for every photo's own size, which needs memory in proportion. The default
+    is the size of COCO's photos, beyond VOC's: class maps suit objects as large as those the classifier has seen.
     """
 
     train: str = "train"
     val: str = "val"
     score: str | None = None
-    long_side: Annotated[int, Field(ge=64)] | None = 1024
+    long_side: Annotated[int, Field(ge=32)] | None = 640
 
     @property
     def scored(self) -> str:
