@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.errors import WeaksegError
 from weakseg.models.backbones import Backbone, build_backbone
+from weakseg.models.surgery import set_batch_norm
 from weakseg.models.weights import load_state
 
 CONVOLUTIONAL = ("test_resnet", "test_convnext", "test_efficientnet", "test_byobnet", "test_nfnet")
@@ -253,12 +254,9 @@ def test_statistics_are_never_counted_twice():
 def test_frozen_norms_give_the_results_and_gradients_of_torchs():
     torch.manual_seed(0)
     norm = nn.BatchNorm2d(5).eval()
-    (
-        nn.init.normal_(norm.weight),
-        nn.init.normal_(norm.bias),
-        norm.running_mean.normal_(),
-        norm.running_var.uniform_(0.5, 2),
-    )
+    for values in (norm.weight, norm.bias, norm.running_mean):
+        nn.init.normal_(values)
+    nn.init.uniform_(norm.running_var, 0.5, 2)
     fixed = copy.deepcopy(norm)
     set_batch_norm(fixed, "frozen")
     features = torch.randn(2, 5, 6, 7)

@@ -248,7 +248,7 @@ def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_told(suffix: str, content: bytes, tmp_path: Path) -> None:
     path = (tmp_path / "damaged").with_suffix(suffix)
     path.write_bytes(content)
-    with pytest.raises(WeaksegError, match=f"damaged{suffix}: not a file of plain tensors"):
+    with pytest.raises(WeaksegError, match=f"damaged{suffix}: .*not a file of plain tensors"):
         read_state(path)
 
 
