@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any, Self
 
@@ -15,6 +16,8 @@ from weakseg.models.pyramids import build_pyramid, channels_last, sketch_pyramid
 from weakseg.models.surgery import BatchNormMode, hold_batch_norm, remove_dilation, set_batch_norm
 from weakseg.models.weights import load_weights
 
+logger = logging.getLogger("weakseg")
+
 
 class Backbone(nn.Module):
     """A network that returns its levels, finest first.
@@ -24,10 +27,10 @@ class Backbone(nn.Module):
         batch_norm: what of the batch normalisation is trained, see `set_batch_norm`.
         cell: images are padded with zeros (the mean colour) at the right and at the bottom to multiples of it.
         recompute: keep only what passes between the stages of a timm network for the backward pass, and compute the
-            rest again: much less memory, a longer training step, the same gradients.
+            rest again: much less memory, a longer training step, the same gradients. Networks that cannot keep all.
 
     Raises:
-        WeaksegError: ``recompute`` of a network that cannot, or whose batch statistics would be counted twice.
+        WeaksegError: ``recompute`` with batch statistics that would be counted twice.
 
     Attributes:
         channels: of every level.
@@ -39,11 +42,11 @@ class Backbone(nn.Module):
         self, features: nn.Module, batch_norm: BatchNormMode = "frozen", *, cell: int = 1, recompute: bool = False
     ) -> None:
         super().__init__()
-        if recompute and (batch_norm == "train" or not hasattr(features, "set_grad_checkpointing")):
-            raise WeaksegError(
-                "recompute needs a timm network that can, and batch_norm frozen or affine; leave it away"
-            )
-        self.recompute = recompute
+        if recompute and batch_norm == "train":
+            raise WeaksegError("recompute would count batch statistics twice; it needs batch_norm frozen or affine")
+        self.recompute = recompute and hasattr(features, "set_grad_checkpointing")
+        if recompute and not self.recompute:
+            logger.info("recompute: %s keeps everything, it cannot compute again", type(features).__name__)
         self.features = features
         self.batch_norm = batch_norm
         self.cell = cell
