@@ -229,5 +229,6 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("weakseg: interrupted; the same command goes on from here", file=sys.stderr)
+            way = "starts anew" if "predict" in arguments[:1] else "goes on from here"
+            print(f"weakseg: interrupted; the same command {way}", file=sys.stderr)
         raise

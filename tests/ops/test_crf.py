@@ -270,3 +270,8 @@ def test_inputs_are_left_alone() -> None:
     dense_crf(image, unary.requires_grad_(), PSA)
     assert torch.equal(image, before[0])
     assert torch.equal(unary, before[1])
+
+
+def test_a_numpy_array_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"unary is ndarray, not a tensor; torch\.from_numpy"):
+        dense_crf(np.zeros((4, 5, 3), np.uint8), np.zeros((2, 4, 5), np.float32), PSA)  # type: ignore[arg-type]

@@ -216,3 +216,8 @@ def test_refuses_what_does_not_fit() -> None:
             pamr(image, maps, dilations=dilations)
     with pytest.raises(ValueError, match="unknown kernel 'box'; available: exponential, gaussian"):
         pamr(image, maps, kernel="box")  # type: ignore[arg-type]
+
+
+def test_a_numpy_array_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"masks is ndarray, not a tensor; torch\.from_numpy"):
+        pamr(torch.zeros(1, 3, 4, 5), np.zeros((1, 2, 4, 5), np.float32))  # type: ignore[arg-type]

@@ -248,3 +248,8 @@ def test_refuses_what_does_not_fit() -> None:
         random_walk(scores, stencil, radius=5, beta=8, log2_steps=1)
     with pytest.raises(ValueError, match="at least 0, got -1"):
         random_walk(scores, stencil, radius=2, beta=8, log2_steps=-1)
+
+
+def test_a_numpy_array_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"scores is ndarray, not a tensor; torch\.from_numpy"):
+        random_walk(np.zeros((2, 4, 5), np.float32), torch.zeros(34, 4, 5), radius=5, beta=8, log2_steps=2)  # type: ignore[arg-type]

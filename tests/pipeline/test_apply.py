@@ -1,5 +1,8 @@
 """`weakseg predict`: masks for photos of any mode and size."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -146,3 +149,17 @@ def test_folders_are_searched_and_files_taken_as_they_are(tmp_path):
     found = given_photos([tmp_path / "three.dat", tmp_path / "a"])
     assert [str(photo.image.relative_to(tmp_path)) for photo in found] == ["three.dat", "a/b/two.JPG", "a/one.png"]
     assert [photo.id for photo in found] == ["three", "b/two", "one"]
+
+
+def test_deep_photos_are_read_as_those_that_the_network_learnt_from(tmp_path, finished_run):
+    run, photo = tmp_path / "run", tmp_path / "xray.png"
+    shutil.copytree(finished_run.folder, run)
+    Image.fromarray(np.linspace(0, 4095, 1200).astype(np.uint16).reshape(30, 40)).save(photo)
+    brightness = []
+    for levels in (None, [0, 4095]):
+        manifest = json.loads((run / "manifest.json").read_text())
+        (run / "manifest.json").write_text(json.dumps(manifest | {"levels": levels}))
+        ended = tiny.weakseg("predict", run, photo, "--out", tmp_path / "out", "--overwrite")
+        assert ended.code == 0, ended.err
+        brightness.append(np.asarray(Image.open(tmp_path / "out" / "overlays" / "xray.png")).max())
+    assert brightness[0] < 64 < 200 < brightness[1]

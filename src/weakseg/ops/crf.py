@@ -31,7 +31,7 @@ from weakseg.ops._permutohedral_loops import Floats
 from weakseg.ops.allpairs import bilateral_messages, gaussian_messages
 from weakseg.ops.meanfield import lattice_mean_field, lattice_messages, mean_field
 from weakseg.ops.permutohedral import Lattice, build_lattice, join, normalize, stack
-from weakseg.ops.walk import require_finite
+from weakseg.ops.walk import require_finite, require_tensors
 from weakseg.ops.workers import Workers
 
 Method = Literal["lattice", "exact"]
@@ -118,6 +118,7 @@ def unary_from_scores(scores: Tensor) -> Tensor:
     Raises:
         ValueError: NaN or infinite scores.
     """
+    require_tensors(scores=scores)
     require_finite(scores, "scores")
     return -scores.float().clamp(1e-5, 1).log()
 
@@ -136,6 +137,7 @@ def unary_from_labels(labels: Tensor, n_labels: int, certainty: float = 0.7) -> 
     Raises:
         ValueError: a label is out of 0..K−1 or the certainty out of (0, 1).
     """
+    require_tensors(labels=labels)
     if not 0 < certainty < 1:
         raise ValueError(f"certainty is {certainty}; it must lie between 0 and 1")
     if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < n_labels:
@@ -171,6 +173,7 @@ def dense_crf(
     """
     if method not in get_args(Method):
         raise ValueError(f"unknown method {method!r}; available: {', '.join(get_args(Method))}")
+    require_tensors(unary=unary)
     images, energies = _checked(image, unary)
     if not (params.gaussian_weight or params.bilateral_weight):
         posterior = torch.softmax(-energies, 1)

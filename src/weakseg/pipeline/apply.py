@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from weakseg.data.sample import Sample
@@ -48,9 +49,11 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
     accelerator = "cpu" if hardware.accelerator == "cpu" else "auto"
     fabric = build_fabric(accelerator, 1, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)
+    levels = (run.read_manifest() or {}).get("levels")
     for photo in track(photos, "predict", len(photos)):
         try:
-            image = photo.read_image()
+            # What was black and white to the network when it learnt, of pictures of more than 8 bits.
+            image = (replace(photo, levels=tuple(levels)) if levels else photo).read_image()
         except WeaksegError as error:
             written.left_out[photo.id] = str(error)
             continue

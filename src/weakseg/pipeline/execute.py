@@ -154,6 +154,7 @@ def _write_manifest(
                 "long_side": recipe.data.long_side,
                 "reduced": reduced(context.train, recipe.data.long_side),
             },
+            "levels": next((list(sample.levels) for sample in context.train.samples if sample.levels), None),
             "left_out": problems,
             "warnings": list(context.source.warnings),  # such as tags that were read from masks
             "masks_used": {
