@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from weakseg.data.classmaps import ClassMaps, load_maps, save_maps
+from weakseg.data.classmaps import ClassMaps, load_levels, load_maps, save_levels, save_maps
 from weakseg.errors import WeaksegError
 
 
@@ -90,3 +90,26 @@ def test_other_tensors_are_refused(tmp_path: Path) -> None:
     path.write_bytes(save(fields))
     with pytest.raises(WeaksegError, match="2 classes and scores"):
         load_maps(path)
+
+
+def test_levels_are_scores_in_steps_of_a_255th(tmp_path: Path) -> None:
+    scores = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+    for name in ("a.npz", "b.npz"):
+        save_levels(tmp_path / name, ClassMaps((0, 2, 5), scores, (20, 30)))
+    read = load_levels(tmp_path / "a.npz")
+    assert (read.classes, read.size) == ((0, 2, 5), (20, 30))
+    torch.testing.assert_close(read.scores, scores, rtol=0, atol=0.5001 / 255)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_damaged_levels_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    save_levels(path, ClassMaps((1,), torch.rand(1, 50, 50), (50, 50)))
+    whole = path.read_bytes()
+    for content in (whole[:100], b"", b"text", whole[:-200] + bytes(200)):
+        path.write_bytes(content)
+        with pytest.raises(WeaksegError, match=r"a\.npz: damaged"):
+            load_levels(path)
+    path.unlink()
+    with pytest.raises(WeaksegError, match=r"a\.npz: cannot be read"):
+        load_levels(path)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import tiny
-from weakseg.data.classmaps import load_maps
+from weakseg.data.classmaps import load_levels, load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.source import open_source
 from weakseg.models.cams import CAM_METHODS
@@ -240,5 +240,5 @@ def test_affinitynet_takes_the_classes_of_such_maps(run: Path, tmp_path: Path, m
     ended = tiny.weakseg(*tiny.run_arguments(run / "photos", tmp_path / "run", stages, "classify.method=other"))
     assert ended.code == 0, ended.err
     assert "best threshold" in ended.out
-    maps = load_maps(tmp_path / "run" / "relate" / "seeds_low" / "p4.safetensors")
+    maps = load_levels(tmp_path / "run" / "relate" / "seeds_low" / "p4.npz")
     assert maps.classes == (0, 1, 3)

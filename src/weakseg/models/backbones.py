@@ -27,10 +27,8 @@ class Backbone(nn.Module):
         batch_norm: what of the batch normalisation is trained, see `set_batch_norm`.
         cell: images are padded with zeros (the mean colour) at the right and at the bottom to multiples of it.
         recompute: keep only what passes between the stages of a timm network for the backward pass, and compute the
-            rest again: much less memory, a longer training step, the same gradients. Networks that cannot keep all.
-
-    Raises:
-        WeaksegError: ``recompute`` with batch statistics that would be counted twice.
+            rest again: much less memory, a longer training step, the same gradients. Networks that
+            cannot, or whose batch statistics would be counted twice, keep all, and the log says so.
 
     Attributes:
         channels: of every level.
@@ -42,9 +40,8 @@ class Backbone(nn.Module):
         self, features: nn.Module, batch_norm: BatchNormMode = "frozen", *, cell: int = 1, recompute: bool = False
     ) -> None:
         super().__init__()
-        if recompute and batch_norm == "train":
-            raise WeaksegError("recompute would count batch statistics twice; it needs batch_norm frozen or affine")
-        self.recompute = recompute and hasattr(features, "set_grad_checkpointing")
+        # Batch statistics would be counted twice.
+        self.recompute = recompute and batch_norm != "train" and hasattr(features, "set_grad_checkpointing")
         if recompute and not self.recompute:
             logger.info("recompute: %s keeps everything, it cannot compute again", type(features).__name__)
         self.features = features
