@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weakseg.data.images import voc_palette
-from weakseg.pipeline.tints import fitted, fitted_mask, heat, masked, mosaic, other_colours
+from weakseg.data.images import resize_mask, voc_palette
+from weakseg.pipeline.tints import fitted, heat, masked, mosaic, other_colours
 
 PALETTE = voc_palette()
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
@@ -46,7 +46,7 @@ def test_areas_have_their_colour_and_an_outline():
 
 def test_masks_of_any_size_keep_their_values():
     mask = np.kron(np.array([[0, 12], [255, 8]], np.uint8), np.ones((50, 40), np.uint8))
-    assert (fitted_mask(mask, (2, 2)) == [[0, 12], [255, 8]]).all()
+    assert (resize_mask(mask, (2, 2)) == [[0, 12], [255, 8]]).all()
     assert masked(np.zeros((10, 8, 3), np.uint8), mask, PALETTE).shape == (10, 8, 3)
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from weakseg.data.images import working_size
 from weakseg.data.sample import ImageSet
 from weakseg.engine.progress import say
 from weakseg.errors import WeaksegError
 from weakseg.ops.maps import strided_size
-from weakseg.pipeline import networks
+from weakseg.pipeline.networks import builders
 from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context
 
@@ -63,23 +62,11 @@ def needed_bytes(context: Context) -> int:
 
 def weight_bytes(recipe: Recipe, n_classes: int) -> int:
     """Bytes of the networks that a recipe trains, each with a checkpoint of weights and momentum while it learns."""
-
-    def affinity() -> nn.Module:
-        if recipe.relate.method == "affinitynet":
-            return networks.affinity_network(recipe, pretrained=False)
-        return networks.boundary_network(recipe, pretrained=False)
-
-    builders: dict[str, Callable[[], nn.Module]] = {
-        "classify": lambda: networks.cam_network(recipe, n_classes, pretrained=False),
-        "relate": affinity,
-        "segment": lambda: networks.segmentation_network(recipe, n_classes, pretrained=False),
-    }
     found = 0
-    for stage, build in builders.items():
-        if stage in recipe.stages:
-            with torch.device("meta"):
-                network = build()
-            found += sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    for build in builders(recipe, n_classes, pretrained=False).values():
+        with torch.device("meta"):
+            network = build()
+        found += sum(value.numel() * value.element_size() for value in network.state_dict().values())
     return 3 * found
 
 

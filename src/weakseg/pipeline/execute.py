@@ -92,10 +92,10 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         earlier = run.read_manifest() if run.is_finished(keys) and not incomplete else {}
         measured = {key: earlier[key] for key in MEASURED if key in earlier}
         if not measured:
-            _write_manifest(context, data, problems, finished=False)
+            _write_manifest(context, data, problems, larger, finished=False)
         run_stages(context, stages, keys, incomplete)
         run.tidy(recipe.stages)
-        _write_manifest(context, data, problems, finished=True, measured=measured)
+        _write_manifest(context, data, problems, larger, finished=True, measured=measured)
     return run
 
 
@@ -131,7 +131,13 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
 
 
 def _write_manifest(
-    context: Context, data: str, problems: list[str], *, finished: bool, measured: Mapping[str, Any] | None = None
+    context: Context,
+    data: str,
+    problems: list[str],
+    larger: int,
+    *,
+    finished: bool,
+    measured: Mapping[str, Any] | None = None,
 ) -> None:
     recipe, run = context.recipe, context.run
     earlier = read_json(run.manifest_path) or {}
@@ -150,10 +156,7 @@ def _write_manifest(
             "lists": {
                 role: {"images": len(images), "hash": fingerprint(images)} for role, images in lists.items() if images
             },
-            "working_size": {
-                "long_side": recipe.data.long_side,
-                "reduced": reduced(context.train, recipe.data.long_side),
-            },
+            "working_size": {"long_side": recipe.data.long_side, "reduced": larger},
             "levels": next((list(sample.levels) for sample in context.train.samples if sample.levels), None),
             "left_out": problems,
             "warnings": list(context.source.warnings),  # such as tags that were read from masks

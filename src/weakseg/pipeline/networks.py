@@ -111,14 +111,20 @@ def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) ->
         return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
 
 
-def check_networks(recipe: Recipe, n_classes: int, stages: Iterable[str]) -> None:
-    """Build and forget the networks of stages. Raises WeaksegError for a wrong name, option or weights file."""
+def builders(recipe: Recipe, n_classes: int, *, pretrained: bool) -> dict[str, Callable[[], nn.Module]]:
+    """What builds the network of each of the recipe's stages that trains one; ``pretrained`` as for `cam_network`."""
     related = boundary_network if recipe.relate.method == "irnet" else affinity_network
     build: dict[str, Callable[[], nn.Module]] = {
-        "classify": lambda: cam_network(recipe, n_classes, pretrained=True),
-        "relate": lambda: related(recipe, pretrained=True),
-        "segment": lambda: segmentation_network(recipe, n_classes, pretrained=True),
+        "classify": lambda: cam_network(recipe, n_classes, pretrained=pretrained),
+        "relate": lambda: related(recipe, pretrained=pretrained),
+        "segment": lambda: segmentation_network(recipe, n_classes, pretrained=pretrained),
     }
+    return {stage: build[stage] for stage in recipe.stages if stage in build}
+
+
+def check_networks(recipe: Recipe, n_classes: int, stages: Iterable[str]) -> None:
+    """Build and forget the networks of stages. Raises WeaksegError for a wrong name, option or weights file."""
+    build = builders(recipe, n_classes, pretrained=True)
     for stage in stages:
         if stage in build:
             build[stage]()

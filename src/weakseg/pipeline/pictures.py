@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from weakseg.data.classmaps import load_maps
-from weakseg.data.images import read_mask, write_image
+from weakseg.data.images import read_mask, resize_mask, write_image
 from weakseg.data.instances import load_instances
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, Classes, ImageSet, Sample
 from weakseg.errors import WeaksegError
@@ -17,7 +17,7 @@ from weakseg.ops.maps import resize_maps
 from weakseg.pipeline.background import foreground
 from weakseg.pipeline.sheet import Cell, Colour, Row, Sheet, write_label
 from weakseg.pipeline.stage import Context
-from weakseg.pipeline.tints import fitted, fitted_mask, heat, masked, mosaic, other_colours
+from weakseg.pipeline.tints import fitted, heat, masked, mosaic, other_colours
 
 SIZE = (180, 240)
 """(height, width) of a picture."""
@@ -146,7 +146,7 @@ class _Drawing:
         names = {}
         for number, instance in enumerate((item for item in found.instances if item.score), start=1):
             index = 1 + (number - 1) % 254
-            numbers[fitted_mask(instance.mask.numpy().astype(np.uint8), size) > 0] = index
+            numbers[resize_mask(instance.mask.numpy().astype(np.uint8), size) > 0] = index
             names[index] = self._classes.names[instance.label - 1]
         picture = Image.fromarray(masked(photo, numbers, palette))
         for index, name in names.items():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from weakseg.data.images import Palette, overlay
+from weakseg.data.images import Palette, overlay, resize_mask
 from weakseg.data.sample import Array
 
 Colour = tuple[int, int, int]
@@ -23,11 +23,6 @@ def fitted(image: Array, size: tuple[int, int]) -> Array:
     return np.asarray(small)
 
 
-def fitted_mask(mask: Array, size: tuple[int, int]) -> Array:
-    """A mask, uint8 (H, W), at another (height, width), each pixel one of its values."""
-    return np.asarray(Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST))
-
-
 def masked(photo: Array, mask: Array, palette: Palette) -> Array:
     """A mask over its greyed photo, each area with an outline in its full colour.
 
@@ -38,7 +33,7 @@ def masked(photo: Array, mask: Array, palette: Palette) -> Array:
         mask: uint8, any size; 0 stays grey, 255 is washed white.
         palette: RGB triples, indexed by mask value.
     """
-    small = fitted_mask(mask, (photo.shape[0], photo.shape[1]))
+    small = resize_mask(mask, (photo.shape[0], photo.shape[1]))
     gray = np.repeat(photo.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     drawn = overlay(gray, small, palette, alpha=0.6).copy()
     edges = find_boundaries(small, mode="inner") & (small > 0) & (small < 255)
