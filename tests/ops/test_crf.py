@@ -237,12 +237,13 @@ def test_threads_change_nothing_that_matters() -> None:
     image, unary = random_case(3, 4, 96, 96)
     one = dense_crf(image, unary, PSA)
     assert torch.equal(one, dense_crf(image, unary, PSA))
+    threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         two = dense_crf(image, unary, PSA)
         three = dense_crf(torch.stack([image] * 3), torch.stack([unary] * 3), PSA)
     finally:
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
     torch.testing.assert_close(two, one, atol=1e-3, rtol=0)
     torch.testing.assert_close(three, one.expand(3, -1, -1, -1), atol=1e-3, rtol=0)
 

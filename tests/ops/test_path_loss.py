@@ -101,11 +101,12 @@ def test_loops_equal_tensor_operations(border: str) -> None:
 def test_threads_change_nothing() -> None:
     maps = [tensor.detach() for tensor in case(12, 21, 1, batch=5)]
     alone = module._terms_cpu(*maps, 6, "crop")
+    threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         together = module._terms_cpu(*maps, 6, "crop")
     finally:
-        torch.set_num_threads(1)
+        torch.set_num_threads(threads)
     assert all(torch.equal(first, second) for first, second in zip(alone, together, strict=True))
 
 

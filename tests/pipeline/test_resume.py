@@ -73,6 +73,7 @@ def copy(tmp_path, finished_run):
     return Copy()
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_every_stage_ends_as_if_it_never_was(tmp_path, finished_run):
     folder, log = tmp_path / "run", tmp_path / "log.txt"
     arguments = tiny.run_arguments(finished_run.photos, folder)

@@ -67,7 +67,7 @@ def test_labels_are_those_of_the_highest_probability(image: np.ndarray[tuple[int
     assert torch.equal(found.confidence, scores.amax(dim=0))
 
 
-@pytest.mark.parametrize("crf", [None, "deeplabv2"])
+@pytest.mark.parametrize("crf", [None, pytest.param("deeplabv2", marks=pytest.mark.slow)])
 def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, animals: Path, crf: str | None) -> None:
     torch.manual_seed(0)
     overlay = ["segment.backbone.name=test_resnet", "segment.backbone.weights=none"]
