@@ -17,7 +17,7 @@ from torch import Tensor
 
 import beside
 import common
-from weakseg.ops.affinity import PairLabels, affinity_loss, feature_affinity, pair_labels
+from weakseg.methods.affinitynet.affinity import PairLabels, affinity_loss, feature_affinity, pair_labels
 from weakseg.ops.pairs import crop_window, pair_offsets, stencil_to_pairs
 
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def stencil_gradient(features: Tensor, pairs: PairLabels, radius: int) -> Tensor:
-    """Gradient of the loss with respect to the features, by `weakseg.ops.affinity`."""
+    """Gradient of the loss with respect to the features, by `weakseg.methods.affinitynet.affinity`."""
     features = features.detach().requires_grad_()
     affinity_loss(feature_affinity(features, radius, border="crop"), pairs).total.backward()
     return gradient_of(features)

@@ -20,7 +20,7 @@ from skimage import data
 from torch import Tensor
 
 import common
-from weakseg.ops import crf
+from weakseg.ops.densecrf import crf
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ from torch import Tensor
 
 import beside
 import common
-from weakseg.ops import path_loss
-from weakseg.ops.affinity import PairLabels, affinity_loss
+from weakseg.methods.affinitynet.affinity import PairLabels, affinity_loss
+from weakseg.methods.irnet import path_loss
+from weakseg.methods.irnet.paths import search_paths
 from weakseg.ops.pairs import crop_window, pair_offsets
-from weakseg.ops.paths import search_paths
 
 Case = tuple[int, int, int]
 CASES = [(64, 5, 1), (128, 10, 1), (128, 10, 16)]
@@ -111,7 +111,7 @@ def example(side: int, batch: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def weakseg_gradients(boundary: Tensor, displacement: Tensor, labels: Tensor, radius: int) -> Tensor:
-    """Gradients of the loss, by `weakseg.ops.path_loss`."""
+    """Gradients of the loss, by `weakseg.methods.irnet.path_loss`."""
     boundary, displacement = boundary.detach().requires_grad_(), displacement.detach().requires_grad_()
     total(path_loss.path_loss(boundary, displacement, labels, radius)).backward()
     return joined(boundary, displacement)
@@ -148,7 +148,7 @@ def gathered_gradients(boundary: Tensor, displacement: Tensor, labels: Tensor, i
 
 
 def total(terms: Sequence[Tensor]) -> Tensor:
-    """The sum that IRNet trains on, of the five means of `weakseg.ops.path_loss.PathLoss`."""
+    """The sum that IRNet trains on, of the five means of `weakseg.methods.irnet.path_loss.PathLoss`."""
     background, foreground, different, still, moved = terms
     return (background + foreground) / 4 + different / 2 + (still + moved) / 2
 

@@ -20,10 +20,10 @@ from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 from weakseg.pipeline.execute import prepare
-from weakseg.pipeline.pictures import spread, train_sheet, val_sheet
-from weakseg.pipeline.run import Run
-from weakseg.pipeline.sheet import GAP, LINE, Colour, write_label
+from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stage import Context
+from weakseg.report.pictures import spread, train_sheet, val_sheet
+from weakseg.report.sheet import GAP, LINE, Colour, write_label
 
 TRAIN, VAL = 3, 2
 """Photos of either list."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from weakseg import __version__
 from weakseg.pipeline.execute import execute
-from weakseg.pipeline.loading import load_recipe
+from weakseg.recipes.loading import load_recipe
 
 RECIPES = ("affinitynet", "irnet", "sipe", "vwe", "cpn")
 ONE_EPOCH = ("classify", "relate.affinitynet", "relate.irnet", "segment")

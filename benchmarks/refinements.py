@@ -19,9 +19,9 @@ import document
 from weakseg import __version__
 from weakseg.files import put_between
 from weakseg.pipeline.execute import execute
-from weakseg.pipeline.loading import load_recipe, validate
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import digest
+from weakseg.pipeline.rundir.run import digest
+from weakseg.recipes.loading import load_recipe, validate
+from weakseg.recipes.recipe import Recipe
 
 Row = dict[str, Any]
 

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 
 import beside
 import common
-from weakseg.ops.affinity import feature_affinity
+from weakseg.methods.affinitynet.affinity import feature_affinity
 from weakseg.ops.pairs import pair_windows
-from weakseg.ops.walk import random_walk
+from weakseg.ops.random_walk import random_walk
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from weakseg.models.backbones import build_backbone
-from weakseg.models.cams import CAM_METHODS, CamMethod, build_cam
+from weakseg.backbones.backbone import build_backbone
+from weakseg.methods.registry import CAM_METHODS, CamMethod, build_cam
 
 Variant = tuple[str, dict[str, Any]]
 

@@ -17,8 +17,8 @@ import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Every test runs on one thread: small tensors gain nothing from more, and runners often have few cores. Results must not
-# depend on it: WEAKSEG_TEST_THREADS=2 tries that.
+# Every test runs on one thread: small tensors gain nothing from more, and runners often have few cores.
+# No test may depend on that: WEAKSEG_TEST_THREADS=2 tries two.
 torch.set_num_threads(int(os.environ.get("WEAKSEG_TEST_THREADS", "1")))
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from tiny_stages import TinyStages
-from weakseg.models.cams.vwe import VWE
+from weakseg.methods.vwe.vwe import VWE
 
 NAMES = {
     "classifier.weight": "classifier_weight",

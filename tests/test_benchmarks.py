@@ -19,8 +19,8 @@ from PIL import Image
 
 import tiny
 from weakseg.data.images import voc_palette
-from weakseg.ops.crf import PRESETS
-from weakseg.pipeline.loading import load_recipe
+from weakseg.ops.densecrf.crf import PRESETS
+from weakseg.recipes.loading import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "benchmarks"

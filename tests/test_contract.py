@@ -8,15 +8,15 @@ import torch
 from torch import nn
 
 from cam_variants import BACKBONE, VARIANTS, build_variant, guides, variant_id
-from weakseg.engine.checkpoint import load_weights, save_weights
-from weakseg.engine.device import build_fabric
-from weakseg.engine.log import MetricsLog
-from weakseg.engine.train import Schedule, fit
+from weakseg.backbones.backbone import build_backbone
 from weakseg.errors import WeaksegError
-from weakseg.models.affinitynet import AffinityNet
-from weakseg.models.backbones import build_backbone
-from weakseg.models.segmentation import SEGMENTATION_NETWORKS, build_segmentation
+from weakseg.methods.affinitynet.network import AffinityNet
 from weakseg.ops.maps import strided_size
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS, build_segmentation
+from weakseg.training.checkpoint import load_weights, save_weights
+from weakseg.training.device import build_fabric
+from weakseg.training.log import MetricsLog
+from weakseg.training.train import Schedule, fit
 
 CLASSES, SIDE = 4, 64
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import tiny
-from weakseg.pipeline import execute, words
-from weakseg.pipeline.ablation import ablate
-from weakseg.pipeline.ablation.plan import make_plan
+from weakseg.pipeline import execute
+from weakseg.report import words
+from weakseg.studies import ablate
+from weakseg.studies.plan import make_plan
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

@@ -6,11 +6,11 @@ from itertools import combinations
 import pytest
 import yaml
 
-from weakseg.models.backbones import build_backbone
-from weakseg.models.cams import CAM_METHODS, build_cam
-from weakseg.models.segmentation import SEGMENTATION_NETWORKS
-from weakseg.pipeline.loading import load_recipe, overlay_files, recipe_files, validate
-from weakseg.pipeline.recipe import STAGES, Recipe
+from weakseg.backbones.backbone import build_backbone
+from weakseg.methods.registry import CAM_METHODS, build_cam
+from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files, validate
+from weakseg.recipes.recipe import STAGES, Recipe
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 
 RECIPES = sorted(recipe_files())
 NAMES = ("paper", "small", "demo")

@@ -61,7 +61,7 @@ SIZES = [(64, 48), (50, 75), (81, 60), (48, 48), (96, 40), (61, 61)]
 UNTAGGED = "p3"
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["weakseg.pipeline.execute", "weakseg.pipeline.listing"])
+FORKS.set_forkserver_preload(["weakseg.pipeline.execute", "weakseg.report.listing"])
 
 
 def write_overlay(folder: Path) -> Path:
@@ -106,7 +106,7 @@ class Ended:
 
 def weakseg(*arguments: object) -> Ended:
     """Run a command of the command line in this process."""
-    from weakseg.cli import main
+    from weakseg.cli.app import main
 
     out, err, before, code = io.StringIO(), io.StringIO(), sys.argv, 0
     sys.argv = ["weakseg", *map(str, arguments)]
@@ -153,7 +153,7 @@ def in_process(arguments: Sequence[str], log: Path, *, die_at: tuple[str, int] |
 def _child(arguments: list[str], log: Path, die_at: tuple[str, int] | None, limit: int) -> None:
     import resource
 
-    from weakseg.cli import main
+    from weakseg.cli.app import main
 
     # Not closed: a traceback that nobody caught must find its way there too.
     sys.stdout = sys.stderr = log.open("a", buffering=1, encoding="utf-8")

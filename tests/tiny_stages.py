@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from weakseg.models.cams.prototypes import HierarchicalFeatures
-from weakseg.models.cams.sipe import Sipe
+from weakseg.methods.sipe.hierarchy import HierarchicalFeatures
+from weakseg.methods.sipe.sipe import Sipe
 
 SIDES = (4, 4, 6, 6)
 

@@ -1,6 +1,6 @@
 """``python -m weakseg`` is the command ``weakseg``."""
 
-from weakseg.cli import main
+from weakseg.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from weakseg.data.csvfile import open_csv
 from weakseg.data.headers import bands_of_tiff, read_header
 from weakseg.data.images import read_image
 from weakseg.data.looks import common_levels, look_over
 from weakseg.data.sample import Sample, Source
 from weakseg.data.source import open_source
+from weakseg.data.sources.csvfile import open_csv
 from weakseg.errors import WeaksegError
 
 Text = Callable[[Path, str], Path]

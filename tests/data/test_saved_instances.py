@@ -11,7 +11,7 @@ from weakseg.data.images import voc_palette
 from weakseg.data.instances import PhotoInstances, load_instances, save_instances
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
-from weakseg.ops.instances import Instance
+from weakseg.methods.irnet.instances import Instance
 
 CLASSES = Classes(("cat", "dog"), (8, 12), voc_palette())
 

@@ -5,7 +5,7 @@ import torch
 
 from weakseg.data.classmaps import load_levels, load_maps
 from weakseg.data.images import read_image
-from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.maps import resize_maps, with_background
 
 

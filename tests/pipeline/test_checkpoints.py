@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import tiny
-from weakseg.pipeline.run import Run
+from weakseg.pipeline.rundir.run import Run
 
 STAGES = ("classify", "localize", "relate", "refine")
 

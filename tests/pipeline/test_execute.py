@@ -11,7 +11,7 @@ import tiny
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.source import OPENERS, open_source
-from weakseg.pipeline.run import Run
+from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stages import ALL
 
 QUICK = (

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 import tiny
 from weakseg.data.images import read_image
 from weakseg.data.superpixels import load_superpixels, save_superpixels, superpixels
-from weakseg.pipeline.run import Run
+from weakseg.pipeline.rundir.run import Run
 
 SHORT = ("stages=[classify]", "classify.options.segments=20")
 

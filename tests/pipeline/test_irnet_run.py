@@ -20,12 +20,12 @@ import tiny
 from weakseg.data.classmaps import load_levels, load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.source import open_source
-from weakseg.models.cams import CAM_METHODS
-from weakseg.models.cams.plain import PlainCam
+from weakseg.methods.cam.cam import PlainCam
+from weakseg.methods.registry import CAM_METHODS
 from weakseg.ops.maps import max_normalise
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.networks import boundary_network, trained
-from weakseg.pipeline.run import Run
+from weakseg.pipeline.rundir.run import Run
 
 STAGES = ("classify", "localize", "relate", "refine", "instances", "evaluate")
 SHORT = f"stages=[{','.join(STAGES)}]"

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import tiny
-from weakseg.pipeline.run import Run
+from weakseg.pipeline.rundir.run import Run
 
 STAGES = ("classify", "localize", "relate", "refine", "segment", "predict", "evaluate")
 
@@ -96,7 +96,7 @@ def test_a_run_killed_in_every_stage_ends_as_if_it_never_was(tmp_path, finished_
 def test_kill_9_of_the_command_from_outside(tmp_path, finished_run):
     folder = tmp_path / "run"
     arguments = tiny.run_arguments(finished_run.photos, folder)
-    command = [sys.executable, "-c", "from weakseg.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from weakseg.cli.app import main; main()", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         patience = time.monotonic() + 60
         while not (folder / "classify" / "state.pt").exists() and time.monotonic() < patience:

@@ -14,8 +14,8 @@ from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask, resize_image, resize_mask, working_size
 from weakseg.data.sample import Sample
 from weakseg.ops.tiles import enlarged
-from weakseg.pipeline.recipe import PredictSection
-from weakseg.pipeline.segmenting import at_working_size
+from weakseg.recipes.recipe import PredictSection
+from weakseg.segmentation.inference import at_working_size
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from torchvision import tv_tensors
 
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import RGB, Augmentation, build_transform, to_tensor
-from weakseg.ops.seeds import affinity_seeds
+from weakseg.methods.affinitynet.labels import affinity_seeds
 
 ReadGuide = Callable[[Sample, Array], NDArray[np.integer[Any]]]
 ReadLabels = Callable[[Sample, tuple[int, int]], Array]

@@ -15,7 +15,7 @@ from pycocotools import mask as run_lengths
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
-from weakseg.ops.instances import Instance
+from weakseg.methods.irnet.instances import Instance
 
 
 @dataclass(frozen=True)

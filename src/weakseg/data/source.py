@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from weakseg.data.cocofile import open_coco
-from weakseg.data.csvfile import open_csv
-from weakseg.data.folders import open_folders
 from weakseg.data.images import size_text
 from weakseg.data.looks import look_over
 from weakseg.data.paths import list_images
 from weakseg.data.sample import Sample, Source
-from weakseg.data.voc import open_voc
+from weakseg.data.sources.cocofile import open_coco
+from weakseg.data.sources.csvfile import open_csv
+from weakseg.data.sources.folders import open_folders
+from weakseg.data.sources.voc import open_voc
 from weakseg.errors import WeaksegError, one_of
 
 __all__ = ["OPENERS", "Source", "Summary", "inspect", "open_source", "summary"]
@@ -27,7 +27,7 @@ _BATCH = 256
 
 def _open_scenes(options: str) -> Source:
     # Here, not above: the built-in data draws pictures, which other sources need not load.
-    from weakseg.data.scenes import open_scenes
+    from weakseg.scenes.source import open_scenes
 
     return open_scenes(options)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from weakseg.ops.walk import require_finite, require_tensors
+from weakseg.ops.random_walk import require_finite, require_tensors
 
 DILATIONS = (1, 2, 4, 8, 12, 24)
 Kernel = Literal["exponential", "gaussian"]

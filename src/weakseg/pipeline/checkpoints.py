@@ -7,8 +7,8 @@ from pathlib import Path
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.networks import checkpoint_of
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import RECIPE, Run
+from weakseg.pipeline.rundir.run import RECIPE, Run
+from weakseg.recipes.recipe import Recipe
 
 
 def check_checkpoints(recipe: Recipe, run: Run, classes: Classes) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from weakseg.data.sample import Classes, ImageSet
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.background import check_backgrounds
 from weakseg.pipeline.checkpoints import check_checkpoints
 from weakseg.pipeline.networks import check_networks
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import Run
-from weakseg.pipeline.sections import DataSection
+from weakseg.pipeline.rundir.run import Run
+from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.sections import DataSection
+from weakseg.refine.background import check_backgrounds
 
 TRAINED = ("classify", "relate", "segment")
 """The stages that train a network."""

@@ -12,22 +12,22 @@ from typing import Any
 from weakseg import __version__
 from weakseg.data.sample import ImageSet
 from weakseg.data.source import Source, open_source
-from weakseg.engine.device import build_fabric, describe, peak_memory_mib
-from weakseg.engine.progress import logging_to, say
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
-from weakseg.pipeline.contents import CONTENTS
-from weakseg.pipeline.datalist import training_warnings
-from weakseg.pipeline.disk import check_disk
 from weakseg.pipeline.inputs import fingerprint, readable, reduced
 from weakseg.pipeline.networks import weights_origin
-from weakseg.pipeline.outputs import check_outputs
-from weakseg.pipeline.provenance import FILES, check_photos, write_photos
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import Run, now, open_folder
+from weakseg.pipeline.rundir.contents import CONTENTS
+from weakseg.pipeline.rundir.disk import check_disk
+from weakseg.pipeline.rundir.outputs import check_outputs
+from weakseg.pipeline.rundir.provenance import FILES, check_photos, write_photos
+from weakseg.pipeline.rundir.run import Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.stages import ALL
 from weakseg.pipeline.truths import truth_warnings
+from weakseg.recipes.recipe import Recipe
+from weakseg.report.datalist import training_warnings
+from weakseg.training.device import build_fabric, describe, peak_memory_mib
+from weakseg.training.progress import logging_to, say
 
 RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
 """Of each stage, in the manifest."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from weakseg.data.examples import ReadGuide
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.infer import process
-from weakseg.models.cams.base import CamMethod
+from weakseg.methods.base import CamMethod
 from weakseg.pipeline.stage import Context
+from weakseg.training.infer import process
 
 
 def valid_guide(context: Context) -> ReadGuide:

@@ -8,11 +8,11 @@ from typing import Any
 
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import inspect
-from weakseg.engine.progress import bar
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, write_json
-from weakseg.pipeline.contents import CONTENTS
-from weakseg.pipeline.run import digest
+from weakseg.pipeline.rundir.contents import CONTENTS
+from weakseg.pipeline.rundir.run import digest
+from weakseg.training.progress import bar
 
 
 def fingerprint(images: ImageSet | None) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from weakseg.data.classmaps import ClassMaps, load_maps
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.infer import process
 from weakseg.pipeline.stage import Context
+from weakseg.training.infer import process
 
 
 def for_each_photo(

@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from weakseg.engine.checkpoint import load_weights
-from weakseg.engine.seeding import derive_seed
+from weakseg.backbones.backbone import build_backbone
 from weakseg.errors import WeaksegError
-from weakseg.models.affinitynet import AffinityNet
-from weakseg.models.backbones import build_backbone
-from weakseg.models.cams import CAM_METHODS, build_cam
-from weakseg.models.cams.base import CamMethod
-from weakseg.models.irnet import IRNet
-from weakseg.models.released import load_checkpoint
-from weakseg.models.segmentation import SegmentationNet, build_segmentation
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import file_hash
-from weakseg.pipeline.sections import BackboneSection
+from weakseg.methods.affinitynet.network import AffinityNet
+from weakseg.methods.base import CamMethod
+from weakseg.methods.irnet.network import IRNet
+from weakseg.methods.registry import CAM_METHODS, build_cam
+from weakseg.methods.released import load_checkpoint
+from weakseg.pipeline.rundir.run import file_hash
+from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.sections import BackboneSection
+from weakseg.segmentation.networks import SegmentationNet, build_segmentation
+from weakseg.training.checkpoint import load_weights
+from weakseg.training.seeding import derive_seed
 
 Network = TypeVar("Network", bound=nn.Module)
 

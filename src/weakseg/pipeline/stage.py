@@ -13,12 +13,12 @@ from lightning_fabric import Fabric
 from weakseg import __version__
 from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import Source
-from weakseg.engine.device import peak_memory_mib
-from weakseg.engine.progress import say
-from weakseg.engine.seeding import derive_seed
-from weakseg.pipeline.outputs import record_outputs
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import Run, digest
+from weakseg.pipeline.rundir.outputs import record_outputs
+from weakseg.pipeline.rundir.run import Run, digest
+from weakseg.recipes.recipe import Recipe
+from weakseg.training.device import peak_memory_mib
+from weakseg.training.progress import say
+from weakseg.training.seeding import derive_seed
 
 
 @dataclass(frozen=True)

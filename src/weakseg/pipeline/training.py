@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from weakseg.engine.checkpoint import save_weights
-from weakseg.engine.memory import allocating
-from weakseg.engine.optim import Schedule
-from weakseg.engine.sampling import ExampleSource
-from weakseg.engine.train import fit
 from weakseg.pipeline.stage import Context
+from weakseg.training.checkpoint import save_weights
+from weakseg.training.memory import allocating
+from weakseg.training.optim import Schedule
+from weakseg.training.sampling import ExampleSource
+from weakseg.training.train import fit
 
 
 def keep(context: Context, stage: str, model: nn.Module) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def train(
     schedule: Schedule,
     pace: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Train a stage's network into its folder; see `weakseg.engine.train.fit`."""
+    """Train a stage's network into its folder; see `weakseg.training.train.fit`."""
     hardware = context.recipe.hardware
     with allocating(f"training of {stage}", "learn from less at a time (batch_size of its train, crop of its augment)"):
         return fit(

@@ -6,11 +6,11 @@ from typing import Any
 
 from weakseg.data.sample import Sample, Source
 from weakseg.data.truth import check_truth, survey
-from weakseg.engine.progress import bar
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.inputs import mask_fingerprint
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.run import Run, digest
+from weakseg.pipeline.rundir.run import Run, digest
+from weakseg.recipes.recipe import Recipe
+from weakseg.training.progress import bar
 
 CACHE = "inputs.truth.json"
 

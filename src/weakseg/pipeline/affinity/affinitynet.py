@@ -10,13 +10,13 @@ from torch import Tensor
 from weakseg.data.classmaps import ClassMaps, load_levels, load_maps, save_levels
 from weakseg.data.examples import AffinityExamples
 from weakseg.data.sample import Array, Sample
-from weakseg.ops.crf import PRESETS, dense_crf, unary_from_scores
-from weakseg.pipeline.background import add_background
+from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.networks import affinity_network
-from weakseg.pipeline.sections import BackgroundSection
 from weakseg.pipeline.stage import Context
 from weakseg.pipeline.training import keep, train
+from weakseg.recipes.sections import BackgroundSection
+from weakseg.refine.background import add_background
 
 
 def relate(context: Context) -> dict[str, Any]:

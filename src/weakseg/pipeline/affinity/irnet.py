@@ -13,17 +13,17 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.data.examples import LabelledExamples
 from weakseg.data.images import read_mask, write_mask
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.checkpoint import save_weights
-from weakseg.engine.progress import track
-from weakseg.models.irnet import IRNet
-from weakseg.ops.crf import PRESETS, dense_crf, unary_from_labels
-from weakseg.ops.irlabel import ir_label
+from weakseg.methods.irnet.labels import ir_label
+from weakseg.methods.irnet.network import IRNet
+from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_labels
 from weakseg.ops.views import photo_tensor
-from weakseg.pipeline.background import add_background
 from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.networks import boundary_network, trained
 from weakseg.pipeline.stage import Context
 from weakseg.pipeline.training import keep, train
+from weakseg.refine.background import add_background
+from weakseg.training.checkpoint import save_weights
+from weakseg.training.progress import track
 
 
 def relate(context: Context) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import Any
 
 from weakseg.data.examples import TaggedExamples
 from weakseg.data.sample import ImageSet
+from weakseg.evaluation.tagging import hold_back, judged_by, report_knowledge, tag_knowledge
 from weakseg.pipeline.guides import build_guides
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import backbone_of, cam_network, trained, weights_key
-from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.tagging import hold_back, judged_by, report_knowledge, tag_knowledge
 from weakseg.pipeline.training import keep, train
+from weakseg.recipes.recipe import Recipe
 
 
 def _settings(recipe: Recipe) -> Any:

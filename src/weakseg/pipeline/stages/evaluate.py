@@ -7,12 +7,12 @@ from typing import Any
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.sample import ImageSet
+from weakseg.evaluation.scoring import score_maps, score_masks
 from weakseg.files import write_json
 from weakseg.pipeline.inputs import mask_fingerprint
-from weakseg.pipeline.pictures import draw_pictures
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.scoring import score_maps, score_masks
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
+from weakseg.report.pictures import draw_pictures
 
 
 def _settings(recipe: Recipe) -> Any:

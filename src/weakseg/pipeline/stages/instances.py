@@ -14,15 +14,15 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import resize_mask
 from weakseg.data.instances import PhotoInstances, load_instances, save_instances
 from weakseg.data.sample import Array, Sample
-from weakseg.ops.instances import find_instances
+from weakseg.methods.irnet.instances import find_instances
 from weakseg.ops.views import photo_tensor
-from weakseg.pipeline.background import foreground
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.mapped import for_each_photo
 from weakseg.pipeline.networks import boundary_network, trained
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refinement import walk_start
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
+from weakseg.refine.background import foreground
+from weakseg.refine.refinement import walk_start
 
 
 def _settings(recipe: Recipe) -> Any:

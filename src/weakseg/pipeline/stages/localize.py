@@ -8,14 +8,14 @@ import torch
 
 from weakseg.data.classmaps import ClassMaps, save_maps
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.infer import process
-from weakseg.models.cams.multiscale import multi_scale_maps
+from weakseg.evaluation.presence import presence_in_maps, report_presence
+from weakseg.methods.multiscale import multi_scale_maps
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import cam_network, trained
-from weakseg.pipeline.presence import presence_in_maps, report_presence
-from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
+from weakseg.training.infer import process
 
 
 def _settings(recipe: Recipe) -> Any:

@@ -6,13 +6,13 @@ from typing import Any
 
 from weakseg.data.images import write_mask
 from weakseg.data.sample import Array, Sample
-from weakseg.engine.infer import process
-from weakseg.engine.progress import say
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import segmentation_network, trained
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.segmenting import segment_photo
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
+from weakseg.segmentation.inference import segment_photo
+from weakseg.training.infer import process
+from weakseg.training.progress import say
 
 
 def _settings(recipe: Recipe) -> Any:

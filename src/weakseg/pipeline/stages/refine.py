@@ -7,12 +7,12 @@ from typing import Any
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import write_gray, write_mask
 from weakseg.data.sample import Array, Sample
+from weakseg.evaluation.presence import presence_in_masks, report_presence
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.mapped import for_each_photo
-from weakseg.pipeline.presence import presence_in_masks, report_presence
-from weakseg.pipeline.recipe import Recipe
-from weakseg.pipeline.refinement import build_refinement, to_mask
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
+from weakseg.refine.refinement import build_refinement, to_mask
 
 
 def _settings(recipe: Recipe) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 from weakseg.pipeline.affinity import affinitynet, irnet
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import backbone_of, weights_key
-from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
+from weakseg.recipes.recipe import Recipe
 
 METHODS: dict[str, Callable[[Context], dict[str, Any]]] = {"affinitynet": affinitynet.relate, "irnet": irnet.relate}
 

@@ -10,9 +10,9 @@ from weakseg.data.images import Size, read_mask, resize_mask
 from weakseg.data.sample import Array, Sample
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
 from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_key
-from weakseg.pipeline.recipe import Recipe
 from weakseg.pipeline.stage import Context, Stage
 from weakseg.pipeline.training import train
+from weakseg.recipes.recipe import Recipe
 
 
 def _settings(recipe: Recipe) -> Any:

@@ -1,0 +1,1 @@
+"""Where photos and tags come from: one file per kind of source."""

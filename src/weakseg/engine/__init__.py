@@ -1,1 +1,0 @@
-"""One training loop and one inference loop for all networks."""

@@ -1,0 +1,54 @@
+"""Plain class activation maps as AffinityNet and IRNet train and read them (SPEC 2 and 3).
+
+Zhou, Khosla, Lapedriza, Oliva and Torralba, Learning Deep Features for Discriminative Localization, CVPR 2016.
+Published on VOC train: 47.7 mIoU by AffinityNet's released code with WideResNet-38 (its paper: 48.0), 48.9 with VGG16,
+48.3 with IRNet's ResNet-50 (threshold 0.15). The arithmetic is that of the released code, on any backbone.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from weakseg.backbones.backbone import Backbone
+from weakseg.methods.base import CamMethod, CamOptions
+
+
+class PlainCam(CamMethod):
+    """Global average pooling and a linear classifier without bias.
+
+    Args:
+        backbone: only its coarsest level is used.
+        n_classes: C.
+        root: take the square root of the evidence of each view, as AffinityNet does with VGG16.
+        common: see `CamMethod`; ``warm_up`` has no effect, as there is only the classification loss.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        n_classes: int,
+        *,
+        root: bool = False,
+        **common: Unpack[CamOptions],
+    ) -> None:
+        super().__init__(backbone, n_classes, **common)
+        self.root = root
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) -> one logit per tag (N, C)."""
+        features = self.dropout(self.backbone(images)[-1])
+        logits: Tensor = self.classifier(F.adaptive_avg_pool2d(features, 1))
+        return logits.flatten(1)
+
+    def losses(self, images: Tensor, tags: Tensor, *guides: Tensor) -> dict[str, Tensor]:
+        """The multilabel soft-margin loss of the tags, as "classification"; see `CamMethod.losses`."""
+        return {"classification": F.multilabel_soft_margin_loss(self.logits(images), tags)}
+
+    def scale_maps(self, views: Tensor, tags: Tensor) -> Tensor:
+        """Positive evidence, that of the mirrored view flipped back and added; see `CamMethod.scale_maps`."""
+        maps: Tensor = F.relu(self.classifier(self.backbone(views)[-1]))
+        maps = maps.sqrt() if self.root else maps
+        return maps[0] + maps[1].flip(-1) if len(maps) == 2 else maps[0]

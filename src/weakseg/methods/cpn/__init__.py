@@ -1,0 +1,1 @@
+"""CPN (Zhang et al., ICCV 2021): complementary patches."""

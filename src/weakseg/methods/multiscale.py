@@ -1,0 +1,43 @@
+"""Class activation maps of one photo over scales and flips (SPEC 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from weakseg.methods.base import CamMethod
+from weakseg.ops.maps import strided_size, sum_scales
+from weakseg.ops.views import scaled_view, with_flip
+
+
+def multi_scale_maps(
+    model: CamMethod, photo: Tensor, tags: Tensor, *, scales: Sequence[float], flip: bool = True, stride: int = 4
+) -> Tensor:
+    """Normalised maps of the tagged classes, after that of the background where the method makes one.
+
+    Args:
+        model: a trained CAM network in eval mode.
+        photo: uint8 (3, H, W), RGB, on the model's device.
+        tags: multi-hot (C,).
+        scales: factors of the photo's size.
+        flip: also look at the mirrored photo.
+        stride: the maps are summed at ceil(H / stride) x ceil(W / stride), bilinear.
+
+    Returns:
+        float32 (K, h, w) in [0, 1], K the number of tagged classes, in class order; one more, first, where
+        ``model.background`` holds. A photo without tags has no map.
+    """
+    size = strided_size((photo.shape[-2], photo.shape[-1]), stride)
+    present = torch.nonzero(tags)[:, 0]
+    if not len(present):
+        return torch.zeros(0, *size, device=photo.device)
+    if model.background:
+        present = torch.cat([present.new_zeros(1), present + 1])
+    found = []
+    for factor in scales:
+        view = scaled_view(photo, factor, model.mean, model.std)
+        pair = with_flip(view) if flip else view[None]
+        found.append(model.scale_maps(pair, tags)[present])
+    return model.merge(sum_scales(found, size))

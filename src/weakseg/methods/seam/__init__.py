@@ -1,0 +1,1 @@
+"""SEAM (Wang et al., CVPR 2020): equivariant attention."""

@@ -1,1 +1,0 @@
-"""Torch modules: backbones, CAM methods, affinity and segmentation networks."""

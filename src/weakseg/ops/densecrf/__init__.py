@@ -1,0 +1,1 @@
+"""The dense CRF: mean field, permutohedral lattice, exact form."""

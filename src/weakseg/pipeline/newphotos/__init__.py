@@ -1,0 +1,1 @@
+"""Masks for new photos by a finished run, and folders of masks."""

@@ -1,0 +1,90 @@
+"""How much disk a run needs, said before it starts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from weakseg.data.images import working_size
+from weakseg.data.sample import ImageSet
+from weakseg.errors import WeaksegError
+from weakseg.ops.maps import strided_size
+from weakseg.pipeline.networks import builders
+from weakseg.pipeline.stage import Context
+from weakseg.recipes.recipe import Recipe
+from weakseg.training.progress import say
+
+LOOKED_AT = 50  # photos of a list whose sizes stand for all
+# Bytes per pixel, rather more than seen on photos: PNGs of masks and confidence, both seeds of AffinityNet.
+MASK, CONFIDENCE, SEEDS = 0.1, 1.0, 0.5
+
+
+def check_disk(context: Context) -> None:
+    """Say how much disk the run is going to need.
+
+    Raises:
+        WeaksegError: there is less than that, beyond what the run holds already.
+    """
+    folder = context.run.folder
+    needed, held, free = needed_bytes(context), held_bytes(folder), shutil.disk_usage(folder).free
+    if needed - held > free:
+        raise WeaksegError(
+            f"{folder}: the run needs about {size_text(needed)} of disk, {size_text(free)} are free; give --out on a "
+            "larger disk, fewer photos, or a higher localize.stride"
+        )
+    say(f"disk: about {size_text(needed)} for this run, {size_text(free)} free", "dim")
+
+
+def needed_bytes(context: Context) -> int:
+    """About how many bytes the recipe's stages write: maps, seeds, masks, networks and checkpoints."""
+    recipe, stages, train = context.recipe, context.recipe.stages, context.train
+    tags = sum(len(sample.tags) for sample in train.samples) / max(1, len(train))
+    per_photo = 0.0
+    sizes = _sizes(train)
+    for size in sizes:
+        height, width = working_size(size, recipe.data.long_side)
+        cells = strided_size((height, width), recipe.localize.stride)
+        per_photo += 2 * (tags + 1) * cells[0] * cells[1] if "localize" in stages else 0
+        seeded = "relate" in stages and recipe.relate.method == "affinitynet" and recipe.relate.affinitynet.crf
+        per_photo += SEEDS * height * width if seeded else 0
+        per_photo += MASK * height * width if "relate" in stages and not seeded else 0
+        per_photo += (MASK + CONFIDENCE) * size[0] * size[1] if "refine" in stages else 0
+    total = len(train) * per_photo / max(1, len(sizes))
+    if "predict" in stages and context.val is not None:
+        sizes = _sizes(context.val)
+        pixels = sum(height * width for height, width in sizes) / max(1, len(sizes))
+        total += len(context.val) * MASK * pixels
+    return round(total) + weight_bytes(recipe, len(train.classes))
+
+
+def weight_bytes(recipe: Recipe, n_classes: int) -> int:
+    """Bytes of the networks that a recipe trains, each with a checkpoint of weights and momentum while it learns."""
+    found = 0
+    for build in builders(recipe, n_classes, pretrained=False).values():
+        with torch.device("meta"):
+            network = build()
+        found += sum(value.numel() * value.element_size() for value in network.state_dict().values())
+    return 3 * found
+
+
+def held_bytes(folder: Path) -> int:
+    """Bytes of the files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def size_text(count: float) -> str:
+    """Bytes in words.
+
+    Example:
+        >>> size_text(3_210_000), size_text(7.04e9)
+        ('3 MB', '7.0 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+
+def _sizes(images: ImageSet) -> Sequence[tuple[int, int]]:
+    step = max(1, len(images) // LOOKED_AT)
+    return [images.samples[index].photo_size() for index in range(0, len(images), step)][:LOOKED_AT]

@@ -1,0 +1,1 @@
+"""The recipe: its schema, reading and merging of YAML files."""

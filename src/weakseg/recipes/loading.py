@@ -1,0 +1,148 @@
+"""Recipes and overlays: reading YAML, merging, overriding, validating."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+from yaml import YAMLError
+
+from weakseg.errors import WeaksegError, one_of
+from weakseg.recipes.recipe import Recipe
+
+Tree = dict[str, Any]
+
+ONLY = "only"
+"""The key of an overlay that holds what is meant for single recipes."""
+
+
+def _shipped(folder: str) -> dict[str, Traversable]:
+    root = resources.files("weakseg") / "recipes"
+    root = root / folder if folder else root
+    return {entry.name[:-5]: entry for entry in sorted(root.iterdir(), key=str) if entry.name.endswith(".yaml")}
+
+
+def recipe_files() -> dict[str, Traversable]:
+    """The shipped recipes by name."""
+    return _shipped("")
+
+
+def overlay_files() -> dict[str, Traversable]:
+    """The shipped overlays by name."""
+    return _shipped("overlays")
+
+
+def _open(kind: str, name: str, shipped: dict[str, Traversable]) -> Traversable | Path:
+    if name in shipped:
+        return shipped[name]
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise WeaksegError(f"{path}: no such {kind} file; available by name: {', '.join(shipped)}")
+        return path
+    raise one_of(kind, name, shipped)
+
+
+def _read(kind: str, name: str, shipped: dict[str, Traversable]) -> Tree:
+    file = _open(kind, name, shipped)
+    try:
+        tree = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")), resolve=True)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise WeaksegError(f"{file}: not a readable YAML file ({_first_line(error)})") from error
+    if not isinstance(tree, dict):
+        raise WeaksegError(f"{file}: a {kind} is a tree of keys; see `weakseg recipes cam`")
+    return {str(key): value for key, value in tree.items()}
+
+
+def _merge(base: Tree, change: Tree) -> Tree:
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _overlay(name: str, recipe: str) -> Tree:
+    """An overlay as it is for one recipe."""
+    tree = _read("overlay", name, overlay_files())
+    only = tree.pop(ONLY, {})
+    if not isinstance(only, dict) or not all(isinstance(part, dict) for part in only.values()):
+        raise WeaksegError(f"{name}: {ONLY} holds one tree of keys per recipe, as {ONLY}: {{cam: {{seed: 3}}}}")
+    known = dict.fromkeys([*recipe_files(), recipe])
+    for other in only:
+        if other not in known:
+            raise WeaksegError(f"{name}: {ONLY}.{other}: {one_of('recipe', other, known)}")
+    return _merge(tree, only.get(recipe, {}))
+
+
+def _override(text: str) -> Tree:
+    key, equals, _ = text.partition("=")
+    if not equals or not key.strip():
+        raise WeaksegError(f"{text!r}: an override is key.path=value, as seed=3 or localize.background.threshold=0.25")
+    try:
+        tree = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise WeaksegError(f"{text!r}: not a readable value ({_first_line(error)})") from error
+    assert isinstance(tree, dict)
+    return {str(name): value for name, value in tree.items()}
+
+
+def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> Recipe:
+    """Build a recipe.
+
+    Args:
+        name: of a shipped recipe, or a YAML file.
+        overlays: names of shipped overlays or YAML files, laid over the recipe in order. What one has under
+            ``only: {RECIPE: ...}`` is laid over the recipe of that name after the rest of it.
+        overrides: ``key.path=value`` texts, applied last.
+
+    Raises:
+        WeaksegError: for an unknown name or key, or a value out of range; the message names the key.
+    """
+    tree = _read("recipe", name, recipe_files())
+    own_name = str(tree.get("name", name))
+    for overlay in overlays:
+        tree = _merge(tree, _overlay(overlay, own_name))
+    for text in overrides:
+        tree = _merge(tree, _override(text))
+    return validate(tree)
+
+
+def validate(tree: Tree) -> Recipe:
+    """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise WeaksegError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "recipe"
+    if first["type"] == "extra_forbidden":
+        names = _siblings(tuple(first["loc"][:-1]))
+        return f"unknown key {key}; available there: {', '.join(names)}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _siblings(path: tuple[int | str, ...]) -> list[str]:
+    section: Any = Recipe
+    for part in path:
+        if not isinstance(part, str) or part not in getattr(section, "model_fields", {}):
+            continue
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        section = next((item for item in options if hasattr(item, "model_fields")), section)
+    return list(section.model_fields)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

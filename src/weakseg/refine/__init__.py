@@ -1,0 +1,1 @@
+"""Refinement steps that belong to no paper's network."""

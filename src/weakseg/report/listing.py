@@ -1,0 +1,87 @@
+"""What the commands print: recipes, scores, finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from weakseg.data.source import open_source
+from weakseg.data.truth import check_truth, survey
+from weakseg.errors import WeaksegError, one_of
+from weakseg.evaluation.scoring import score_masks
+from weakseg.pipeline.execute import left_out
+from weakseg.pipeline.newphotos.finding import mask_reader
+from weakseg.pipeline.rundir.run import Run
+from weakseg.recipes.loading import overlay_files, recipe_files
+from weakseg.report.doubts import doubts
+from weakseg.report.table import class_table, run_table
+
+out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
+
+
+def list_recipes() -> None:
+    """Print the names of recipes and overlays with what they are."""
+    for title, files in (("recipes", recipe_files()), ("overlays (--with)", overlay_files())):
+        table = Table(title=title, box=None, title_justify="left", show_header=False)
+        for name, file in files.items():
+            tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+            table.add_row(name, tree.get("description", _first_comment(file.read_text(encoding="utf-8"))))
+        out.print(table)
+
+
+def print_recipe(name: str) -> None:
+    """Print a recipe or overlay as it is shipped."""
+    files = {**recipe_files(), **overlay_files()}
+    if name not in files:
+        raise one_of("recipe or overlay", name, files)
+    text = files[name].read_text(encoding="utf-8")
+    if out.is_terminal:
+        out.print(Syntax(text, "yaml", background_color="default"))
+    else:
+        print(text, end="")
+
+
+def evaluate_folder(folder: Path, spec: str, split: str) -> None:
+    """Score ``folder/ID.png`` against the ground truth of a split and print IoU per class."""
+    if not folder.is_dir():
+        raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
+    source = open_source(spec)
+    images = source.image_set(split, masks=True)
+    told = check_truth(survey(images.samples, images.classes), images.classes, source.classes_file)
+    read, names = mask_reader(folder, images)
+    for line in [*told, *names]:
+        out.print(line, style="yellow", highlight=False, soft_wrap=True)
+    scored = score_masks(images, read, "evaluate")
+    for line in scored.problems:
+        out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
+    if not scored.images:
+        reason = scored.problems[0] if scored.problems else f"the split {split} has no ground-truth masks"
+        raise WeaksegError(f"{folder}: nothing could be scored ({reason})")
+    out.print(class_table(scored.figures["scores"], f"{folder} on {spec}, {split}: {scored.images} images"))
+
+
+def print_run(folder: Path) -> None:
+    """Print the table of a finished run and where its pictures are."""
+    run = Run(folder)
+    manifest = run.read_manifest()
+    out.print(run_table(manifest))
+    if manifest["masks_used"]["for_training"]:
+        out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
+    for text in doubts(run.read_recipe(), manifest):
+        out.print(text, style="yellow", highlight=False, soft_wrap=True)
+    problems = left_out(run)
+    if problems:
+        out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
+    drawn = (manifest["stages"].get("evaluate", {}).get("summary") or {}).get("pictures", ())
+    if drawn:  # others there are of an earlier recipe
+        out.print(f"pictures: {', '.join(str(folder / 'pictures' / name) for name in drawn)}", soft_wrap=True)
+    out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
+
+
+def _first_comment(text: str) -> str:
+    line = text.splitlines()[0] if text else ""
+    return line.removeprefix("#").strip() if line.startswith("#") else ""

@@ -1,0 +1,1 @@
+"""Segmentation networks by name, and one inference for photos of any size."""

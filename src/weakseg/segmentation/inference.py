@@ -1,0 +1,183 @@
+"""Masks of photos of any size by a trained segmentation network, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from weakseg.data.images import working_size
+from weakseg.data.sample import Array
+from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.ops.tiles import Size, enlarged, resized_rows, strips, tiles
+from weakseg.ops.views import photo_tensor, resized, scaled_size, scaled_view, with_flip
+from weakseg.recipes.recipe import PredictSection
+from weakseg.segmentation.networks import SegmentationNet
+from weakseg.segmentation.piecewise import coarse_logits, logit_rows
+
+WHOLE = 2_500_000
+"""Pixels of a view that a network looks at in one go: more than any VOC photo has at twice its size, both mirrored."""
+CRF_SCORES = 8_000_000
+"""Scores (pixels times labels) of a dense CRF: larger photos are refined at a size that has so many."""
+OVERLAP = 256
+"""Pixels that the regions of a huge photo see of each other."""
+_BUDGET = 900_000_000  # bytes of features and logits of a region
+
+
+class Segmented(NamedTuple):
+    """A photo's mask.
+
+    Attributes:
+        labels: uint8 (H, W), 0 background, c + 1 class c.
+        confidence: float32 (H, W), the probability that the network gives to each label.
+    """
+
+    labels: Tensor
+    confidence: Tensor
+
+
+@torch.no_grad()
+def segment_photo(
+    model: SegmentationNet, image: Array, section: PredictSection, device: torch.device, long_side: int | None = None
+) -> Segmented:
+    """The most probable label of each pixel of a photo.
+
+    A photo whose views fit is looked at whole. A larger one goes through the network in tiles that share their context
+    (`weakseg.segmentation.piecewise`), a huge one in regions that overlap by `OVERLAP` pixels, each in tiles.
+
+    Args:
+        model: a segmentation network in eval mode, on ``device``.
+        image: uint8 RGB (H, W, 3), any size.
+        section: scales (factors of the photo's size), flip (also look at the mirrored photo), crf.
+        device: where to compute.
+        long_side: the working size of the photos that the network has learnt from: scales are factors of the photo
+            reduced to it. None for the photo's own size.
+
+    Returns:
+        labels and confidence at the photo's size, on the CPU.
+    """
+    height, width = image.shape[:2]
+    section = at_working_size(section, (height, width), long_side)
+    if height * width * max(1.0, *section.scales) ** 2 <= WHOLE:
+        return _strongest(probabilities(model, image, section, device))
+    labels, confidence = torch.empty(height, width, dtype=torch.uint8), torch.empty(height, width)
+    for tile in tiles((height, width), region_side(model, section), OVERLAP):
+        part = _in_tiles(model, np.ascontiguousarray(image[tile.window]), section, device)
+        labels[tile.core], confidence[tile.core] = part.labels[tile.inside()], part.confidence[tile.inside()]
+    return Segmented(labels, confidence)
+
+
+def at_working_size(section: PredictSection, size: Size, long_side: int | None) -> PredictSection:
+    """The section for one photo of ``size`` (H, W): scales are factors of its working size, masks have its own.
+
+    A network that has learnt from photos reduced to ``long_side`` knows objects at the size that they have there.
+    """
+    factor = max(working_size(size, long_side)) / max(size)
+    return section.model_copy(update={"scales": tuple(scale * factor for scale in section.scales)})
+
+
+@torch.no_grad()
+def probabilities(model: SegmentationNet, image: Array, section: PredictSection, device: torch.device) -> Tensor:
+    """Class probabilities of one photo: the softmax of the mean logits over scales and flips, and a dense CRF if asked.
+
+    Args:
+        model: a segmentation network in eval mode, on ``device``.
+        image: uint8 RGB (H, W, 3), not too large for the memory.
+        section: scales (factors of the photo's size), flip (also look at the mirrored photo), crf.
+        device: where to compute.
+
+    Returns:
+        float32 (C + 1, H, W) on the CPU, background first.
+    """
+    photo = photo_tensor(torch.from_numpy(image)).to(device)
+    size = (image.shape[0], image.shape[1])
+    total: Tensor | float = 0.0
+    for factor in section.scales:
+        view = scaled_view(photo, factor, model.mean, model.std)
+        merged = _merged_logits(model, view, flip=section.flip)
+        total = total + F.interpolate(merged[None].float(), size, mode="bilinear", align_corners=False)[0]
+    assert isinstance(total, Tensor)
+    found = (total / len(section.scales)).softmax(dim=0)
+    return found.cpu() if section.crf is None else _refined(image, found, section.crf)
+
+
+def _merged_logits(model: SegmentationNet, view: Tensor, *, flip: bool) -> Tensor:
+    """Logits (C + 1, h, w) of a view, with those of its mirror image if asked."""
+    if not flip:
+        return model(view[None].contiguous(memory_format=torch.channels_last))[0]  # type: ignore[no-any-return]
+    pair = with_flip(view)
+    # Both at once where they fit: one by one a large view takes half the memory.
+    logits = model(pair) if view[0].numel() * 2 <= WHOLE else [model(single[None])[0] for single in pair]
+    return (logits[0] + logits[1].flip(-1)) / 2  # type: ignore[no-any-return]
+
+
+def region_side(model: SegmentationNet, section: PredictSection) -> int:
+    """The side of the regions of a huge photo: what a region needs stays within a budget, whatever the network."""
+    stride, mirrored = model.backbone.strides[-1], 2 if section.flip else 1
+    labels = model.network.segmentation_head[0].out_channels  # type: ignore[index,union-attr]
+    # In floats per pixel of a view: the coarsest features and five branches of context; the fine features; logits.
+    features = (model.backbone.channels[-1] + 2048) / stride**2 + 48 / 16
+    per_pixel = max(section.scales) ** 2 * features + sum(f * f for f in section.scales) * mirrored * labels / 16
+    return max(1024, math.isqrt(int(_BUDGET / 4 / per_pixel)))
+
+
+def _in_tiles(model: SegmentationNet, image: Array, section: PredictSection, device: torch.device) -> Segmented:
+    """A photo, or a region of a huge one, through the network in tiles."""
+    photo = photo_tensor(torch.from_numpy(image)).to(device)
+    size = (image.shape[0], image.shape[1])
+    views: list[tuple[Tensor, Size, bool]] = []
+    for factor in section.scales:
+        view_size = scaled_size(size, factor)
+        view = resized(photo, view_size)
+        views.append((coarse_logits(model, view), view_size, False))
+        if section.flip:
+            views.append((coarse_logits(model, view.flip(-1)), view_size, True))
+    if section.crf is None:
+        parts = [_strongest(_mean_rows(views, size, *rows)) for rows in strips(size)]
+        return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))
+    small = _crf_size(size, views[0][0].shape[1])
+    scores = torch.cat([_mean_rows(views, small, *rows) for rows in strips(small)], dim=1)
+    reduced = resized(photo, small).permute(1, 2, 0).cpu().numpy()
+    return enlarged_strongest(_refined(np.ascontiguousarray(reduced), scores, section.crf), size)
+
+
+def _mean_rows(views: list[tuple[Tensor, Size, bool]], size: Size, start: int, stop: int) -> Tensor:
+    """Rows of the probabilities (C + 1, stop - start, W) at a size, of the logits of all views."""
+    total: Tensor | float = 0.0
+    for logits, view_size, mirrored in views:
+        rows = resized_rows(
+            partial(logit_rows, logits, view_size),
+            view_size[0],
+            size,
+            start,
+            stop,
+            align_corners=False,
+        )
+        total = total + (rows.flip(-1) if mirrored else rows)
+    assert isinstance(total, Tensor)
+    return (total[0] / len(views)).softmax(dim=0)
+
+
+def _strongest(scores: Tensor) -> Segmented:
+    confidence, labels = scores.max(dim=0)
+    return Segmented(labels.byte().cpu(), confidence.float().cpu())
+
+
+def enlarged_strongest(scores: Tensor, size: Size) -> Segmented:
+    """The strongest of scores (K, h, w) at another size, bilinear, without making all scores at that size."""
+    parts = [_strongest(rows) for rows in enlarged(scores, size)]
+    return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))
+
+
+def _crf_size(size: Size, labels: int) -> Size:
+    """The largest size at which a dense CRF of so many labels fits; the size itself if it does."""
+    return scaled_size(size, min(1.0, math.sqrt(CRF_SCORES / (labels * size[0] * size[1]))))
+
+
+def _refined(image: Array, scores: Tensor, preset: str) -> Tensor:
+    return dense_crf(image, unary_from_scores(scores), PRESETS[preset]).cpu()

@@ -1,0 +1,113 @@
+"""Segmentation networks, of segmentation_models_pytorch, on the backbones of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import segmentation_models_pytorch as smp
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from weakseg.backbones.backbone import Backbone, build_backbone
+from weakseg.errors import WeaksegError, one_of
+
+
+class SegmentationNet(nn.Module):
+    """A segmentation network for images of any size.
+
+    The batch normalisation of its decoder is always trained; that of the backbone as the backbone says.
+
+    Attributes:
+        network: of segmentation_models_pytorch, with a `Backbone` in its encoder.
+        mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.mean, self.std = self.backbone.mean, self.backbone.std
+
+    @property
+    def backbone(self) -> Backbone:
+        """The part that comes with weights."""
+        encoder: Any = self.network.encoder
+        backbone: Backbone = encoder.model
+        return backbone
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images (N, 3, H, W) of any size -> logits (N, n_labels, H, W).
+
+        Raises:
+            WeaksegError: one single image in training, of which no batch statistics can be taken.
+        """
+        count, _, height, width = images.shape
+        if self.training and count == 1:
+            raise WeaksegError("a segmentation network cannot train on a batch of 1 image; use a batch of 2 or more")
+        stride = self.backbone.strides[-1]
+        # Zero is the mean colour, as in the margins of training crops.
+        padded = F.pad(images, (0, -width % stride, 0, -height % stride))
+        logits: Tensor = self.network(padded)
+        return logits[..., :height, :width]
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The cross entropy of the pixels that are not 255; 0 where all are.
+
+        Args:
+            images: normalised, (N, 3, H, W).
+            labels: int64 (N, H, W), 0..n_labels - 1 or 255.
+        """
+        total = F.cross_entropy(self(images), labels, ignore_index=255, reduction="sum")
+        return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """The parameters that do not come from the backbone."""
+        known = set(self.backbone.parameters())
+        return [parameter for parameter in self.parameters() if parameter not in known]
+
+
+def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.Module:
+    """DeepLabV3+ (Chen et al. 2018) around a backbone of output stride 8 or 16.
+
+    The atrous rates are the paper's: 6, 12, 18 at output stride 16 and twice that at 8.
+
+    Raises:
+        WeaksegError: the backbone has another output stride, or levels that DeepLabV3+ cannot use.
+    """
+    output_stride = backbone.strides[-1]
+    if output_stride not in (8, 16):
+        raise one_of("output_stride of deeplabv3plus", str(output_stride), (8, 16))
+    try:
+        network: Any = smp.DeepLabV3Plus(
+            f"tu-{backbone_name}",
+            encoder_weights=None,
+            encoder_output_stride=output_stride,
+            decoder_atrous_rates=[rate * 16 // output_stride for rate in (6, 12, 18)],
+            classes=n_labels,
+        )
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise WeaksegError(f"deeplabv3plus cannot use the levels of backbone {backbone_name!r} ({error})") from error
+    # smp's encoder goes on to arrange the levels; ours brings weights, dilation and batch normalisation.
+    network.encoder.model = backbone
+    return cast(nn.Module, network)
+
+
+SEGMENTATION_NETWORKS: dict[str, Callable[[str, int, Backbone], nn.Module]] = {"deeplabv3plus": deeplabv3plus}
+
+
+def build_segmentation(network: str, *, backbone_name: str, n_labels: int, **options: Any) -> SegmentationNet:
+    """Build a segmentation network by name.
+
+    Args:
+        network: a key of ``SEGMENTATION_NETWORKS``.
+        backbone_name: see `weakseg.backbones.backbone.build_backbone`.
+        n_labels: number of classes with background.
+        options: of `weakseg.backbones.backbone.build_backbone`, but its name.
+
+    Raises:
+        WeaksegError: no such network, or a backbone that does not exist or fit.
+    """
+    if network not in SEGMENTATION_NETWORKS:
+        raise one_of("segmentation network", network, SEGMENTATION_NETWORKS)
+    backbone = build_backbone(backbone_name, **options)
+    return SegmentationNet(SEGMENTATION_NETWORKS[network](backbone_name, n_labels, backbone))

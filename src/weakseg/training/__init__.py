@@ -1,0 +1,1 @@
+"""One training loop, schedules, sampling, checkpoints, devices, and the loop over photos."""

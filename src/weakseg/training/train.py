@@ -1,0 +1,186 @@
+"""The training loop: one for every network, resumable at any step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from weakseg.errors import WeaksegError
+from weakseg.training.checkpoint import load_state, save_state, save_weights
+from weakseg.training.log import MetricsLog
+from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
+from weakseg.training.progress import bar
+from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
+from weakseg.training.seeding import derive_seed
+
+LOG_STEPS = 10
+
+
+class Trainable(Protocol):
+    """What the loop asks of a network."""
+
+    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+        """Scalar loss terms of a batch; their sum is minimised."""
+
+    def new_parameters(self) -> list[nn.Parameter]:
+        """Parameters that learn ``new_lr_factor`` times faster: as a rule those that do not come from pretraining."""
+
+
+def fit(
+    model: nn.Module,
+    examples: ExampleSource,
+    schedule: Schedule,
+    folder: Path,
+    *,
+    fabric: Fabric,
+    seed: int,
+    title: str,
+    log: MetricsLog,
+    workers: int = 0,
+    checkpoint_seconds: float = 30.0,
+    pace: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Train ``model`` (a Trainable) and write ``folder/weights.safetensors``.
+
+    A training state is kept in ``folder/state.pt`` and used when the same call is made again after an
+    interruption; on the CPU the result is the same to the byte. ``pace`` is told before each step which share of all
+    steps is done.
+
+    Returns:
+        steps and the mean loss terms of the last ``LOG_STEPS`` steps.
+
+    Raises:
+        WeaksegError: if the set is empty or the loss stops being finite.
+    """
+    if not len(examples):
+        raise WeaksegError(f"{title}: no training images; check the split with `weakseg data`")
+    optimizer = _optimizer(model, schedule)
+    state = folder / "state.pt"
+    start = _restore(state, model, optimizer)
+    log.rewind(title, start)
+    stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)
+    sampler = StepSampler(len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size)
+    loader = DataLoader(
+        Seeded(examples, seed),
+        batch_sampler=sampler,
+        num_workers=workers,
+        multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
+        pin_memory=fabric.device.type == "cuda",
+    )
+    window, saved = Window(), time.monotonic()
+    with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
+        for done, batch in enumerate(loader, start=start + 1):
+            set_lr(optimizer, done - 1, sampler.total, schedule.power)
+            if pace is not None:
+                pace((done - 1) / sampler.total)
+            window.add(stepper.step(done - 1, batch), len(batch[0]) * fabric.world_size)
+            running.note(f"loss {window.loss:.3f}")
+            running.advance(sampler.batch_size)
+            if done % LOG_STEPS == 0 or done == sampler.total:
+                rate, epoch = optimizer.param_groups[0]["lr"], (done - 1) // sampler.steps_per_epoch
+                log.write(title, done, epoch=epoch, lr=rate, **window.close(title))
+            if done == sampler.total or time.monotonic() - saved > checkpoint_seconds:
+                _save(state, model, optimizer, done, fabric)
+                saved = time.monotonic()
+    if fabric.is_global_zero:
+        save_weights(folder / "weights.safetensors", model)
+    return {"steps": sampler.total, "losses": window.last}
+
+
+class Stepper:
+    """One update of a network at a time."""
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, fabric: Fabric, seed: int, clip: float | None) -> None:
+        """Place ``model`` and ``optimizer`` on the device of ``fabric``."""
+        model.to(memory_format=torch.channels_last)
+        self._model, self._optimizer = fabric.setup(model, optimizer)
+        self._model.mark_forward_method("losses")
+        self._fabric, self._seed, self._clip = fabric, seed, clip
+
+    def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
+        """Update by one batch; ``step`` seeds what the network draws (dropout). Returns the loss terms."""
+        torch.manual_seed(derive_seed(self._seed, "step", step))
+        self._model.train()
+        terms: dict[str, Tensor] = self._model.losses(*(self._placed(tensor) for tensor in batch))
+        self._optimizer.zero_grad()
+        self._fabric.backward(torch.stack(list(terms.values())).sum())
+        if self._clip is not None:
+            self._fabric.clip_gradients(self._model, self._optimizer, max_norm=self._clip)
+        self._optimizer.step()
+        return terms
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        layout = torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
+        return tensor.to(self._fabric.device, memory_format=layout, non_blocking=True)
+
+
+class Window:
+    """Mean loss terms and speed since the last log line."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.last: dict[str, float] = {}
+        self.loss = float("nan")
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps = self._images = 0
+        self._start = time.monotonic()
+
+    def add(self, terms: dict[str, Tensor], images: int) -> None:
+        """Count one step."""
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self.loss = sum(values.values())
+        self._steps += 1
+        self._images += images
+
+    def close(self, title: str) -> dict[str, Any]:
+        """The figures of a log line; then begin a new window."""
+        self.last = {name: value / self._steps for name, value in self._sums.items()}
+        loss = sum(self.last.values())
+        speed = self._images / max(time.monotonic() - self._start, 1e-9)
+        self._reset()
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise WeaksegError(f"{title}: the loss is {loss}; lower {title}.train.lr or set {title}.train.clip")
+        return {"loss": loss, "terms": self.last, "images_per_second": speed}
+
+
+def _optimizer(model: nn.Module, schedule: Schedule) -> Optimizer:
+    trainable: Trainable = model  # type: ignore[assignment]
+    groups = param_groups(
+        model,
+        trainable.new_parameters(),
+        lr=schedule.lr,
+        new_lr_factor=schedule.new_lr_factor,
+        weight_decay=schedule.weight_decay,
+        double_bias=schedule.double_bias,
+    )
+    return build_sgd(groups, momentum=schedule.momentum)
+
+
+def _save(path: Path, model: nn.Module, optimizer: Optimizer, step: int, fabric: Fabric) -> None:
+    if fabric.is_global_zero:
+        save_state(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
+
+
+def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
+    state = load_state(path)
+    if state is None:
+        return 0
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["step"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeaksegError(f"{path}: of another network; delete it to train this stage from its start") from error

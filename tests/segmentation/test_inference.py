@@ -1,0 +1,110 @@
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from weakseg.errors import WeaksegError
+from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
+from weakseg.pipeline.networks import segmentation_network
+from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.recipe import PredictSection
+from weakseg.segmentation import inference as segmenting
+from weakseg.segmentation.inference import probabilities, segment_photo
+from weakseg.segmentation.networks import SegmentationNet
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def image() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, (30, 44, 3)).astype(np.uint8)
+
+
+class Network(SimpleNamespace):
+    """Colours are logits, at half the view's size; notes the views that it sees."""
+
+    def __call__(self, views: Tensor) -> Tensor:
+        self.seen.append(tuple(views.shape))
+        return F.avg_pool2d(views, 2)
+
+
+def network() -> SegmentationNet:
+    return cast(SegmentationNet, Network(mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), seen=[]))
+
+
+def test_the_mean_of_scales_and_flips(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    model = network()
+    found = probabilities(model, image, PredictSection(scales=(1.0, 0.5), flip=True), CPU)
+    assert cast(Network, model).seen == [(2, 3, 30, 44), (2, 3, 15, 22)]
+    single, half = (probabilities(network(), image, PredictSection(scales=(s,), flip=False), CPU) for s in (1.0, 0.5))
+    # Logits are known up to a constant per pixel, which a softmax does not see.
+    torch.testing.assert_close(found, ((single.log() + half.log()) / 2).softmax(dim=0))
+    torch.testing.assert_close(probabilities(network(), image, PredictSection(flip=True), CPU), single)
+    pixels = (torch.from_numpy(image).permute(2, 0, 1)[None] / 255 - 0.5) / 0.2
+    expected = F.interpolate(F.avg_pool2d(pixels, 2), (30, 44), mode="bilinear")[0].softmax(dim=0)
+    torch.testing.assert_close(single, expected)
+
+
+def test_a_dense_crf_refines_the_probabilities(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    plain = probabilities(network(), image, PredictSection(), CPU)
+    refined = probabilities(network(), image, PredictSection(crf="deeplabv1"), CPU)
+    assert torch.equal(refined, dense_crf(image, unary_from_scores(plain), PRESETS["deeplabv1"]))
+    assert (refined.argmax(0) != plain.argmax(0)).any()
+
+
+def test_labels_are_those_of_the_highest_probability(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+    section = PredictSection(scales=(1.0, 0.5), flip=True)
+    found, scores = segment_photo(network(), image, section, CPU), probabilities(network(), image, section, CPU)
+    assert torch.equal(found.labels, scores.argmax(dim=0).byte())
+    assert torch.equal(found.confidence, scores.amax(dim=0))
+
+
+@pytest.mark.parametrize("crf", [None, pytest.param("deeplabv2", marks=pytest.mark.slow)])
+def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, animals: Path, crf: str | None) -> None:
+    torch.manual_seed(0)
+    overlay = ["segment.backbone.name=test_resnet", "segment.backbone.weights=none"]
+    model = segmentation_network(load_recipe("supervised", ["small"], overlay), 6, pretrained=False).eval()
+    photo = next(iter(sorted((animals / "JPEGImages").glob("*.jpg"))))
+    large = np.asarray(Image.open(photo).convert("RGB").resize((1400, 1000)))
+    section = PredictSection(scales=(1.0,), flip=True, crf=crf)
+    whole = segment_photo(model, large, section, CPU)
+    monkeypatch.setattr(segmenting, "WHOLE", 100_000)
+    tiled = segment_photo(model, large, section, CPU)
+    assert (tiled.labels == whole.labels).float().mean() >= 0.995
+
+
+MEASURE = """
+import resource, sys
+import numpy as np, torch
+from weakseg.recipes.loading import load_recipe
+from weakseg.pipeline.networks import segmentation_network
+from weakseg.segmentation.inference import segment_photo
+torch.set_num_threads(1)
+recipe = load_recipe("affinitynet", ["small"], [])
+model = segmentation_network(recipe, 6, pretrained=False).eval()
+photo = np.random.default_rng(0).integers(0, 256, (3024, 4032, 3), dtype=np.uint8)
+section = recipe.predict.model_copy(update={"scales": (1.0,), "flip": False})
+found = segment_photo(model, photo, section, torch.device("cpu"))
+assert found.labels.shape == (3024, 4032)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_12_megapixels_take_less_than_3_gib() -> None:
+    ended = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) < 3 * 1024
+
+
+def test_the_recipe_names_a_preset() -> None:
+    assert load_recipe("irnet", overrides=("predict.crf=deeplabv2",)).predict.crf == "deeplabv2"
+    with pytest.raises(WeaksegError, match=r"predict\.crf: unknown dense CRF preset 'best'; available: psa"):
+        load_recipe("irnet", overrides=("predict.crf=best",))
