@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from weakseg.backbones.backbone import build_backbone
-from weakseg.methods.registry import CAM_METHODS, CamMethod, build_cam
+from weakseg.methods.base import CamMethod
+from weakseg.methods.registry import SEEDS, build_cam
 
 Variant = tuple[str, dict[str, Any]]
 
 VARIANTS: list[Variant] = [
-    *((name, {}) for name in CAM_METHODS),
+    *((name, {}) for name in SEEDS.names()),
     ("vwe", {"codebook": "memory"}),
     ("vwe", {"decorrelation": 1.0, "fuse": "max"}),
     ("seam", {"context": "prcm"}),

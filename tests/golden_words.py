@@ -21,7 +21,7 @@ NAMES = {
 
 def golden_vwe(arrays: dict[str, NDArray[Any]], **options: Any) -> VWE:
     """VWE of five classes and twelve words, with the weights that the file has."""
-    model = VWE(TinyStages((6, 8, 10, 14), (4, 2, 2, 1)), 5, k=12, **options)  # type: ignore[arg-type]
+    model = VWE(TinyStages((6, 8, 10, 14), (4, 2, 2, 1)), 5, VWE.Settings(k=12, **options))  # type: ignore[arg-type]
     state = model.state_dict()
     for name, key in NAMES.items():
         spelled = key if "fc_" in key else key.replace("_", "__")

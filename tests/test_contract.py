@@ -75,7 +75,7 @@ BACKBONES = ("test_resnet", "test_efficientnet")
 NETWORKS = [
     *(("cam", *variant) for variant in VARIANTS),
     ("affinity", "affinitynet", {}),
-    *(("segmentation", name, {}) for name in SEGMENTATION_NETWORKS),
+    *(("segmentation", name, {}) for name in SEGMENTATION_NETWORKS.names()),
 ]
 CASES = [Case(kind, name, backbone, options) for kind, name, options in NETWORKS for backbone in BACKBONES]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from weakseg.pipeline import execute
-from weakseg.report import words
+from weakseg.report import run, words
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
 
@@ -18,7 +17,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def commands() -> list[tuple[str, str]]:
     blocks = [
         (path.name, block)
-        for path in sorted(DOCS.glob("*.md"))
+        for path in sorted(DOCS.rglob("*.md"))
         for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.S | re.M)
     ]
     lines = [(name, line) for name, block in blocks for line in block.splitlines() if line.startswith("weakseg ")]
@@ -41,7 +40,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
 
     (tmp_path / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(execute, "execute", work)
+    monkeypatch.setattr(run, "run_and_draw", work)
     monkeypatch.setattr(words, "draw_words", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     command = shlex.split(line)[1:]

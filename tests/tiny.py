@@ -61,7 +61,7 @@ SIZES = [(64, 48), (50, 75), (81, 60), (48, 48), (96, 40), (61, 61)]
 UNTAGGED = "p3"
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["weakseg.pipeline.execute", "weakseg.report.listing"])
+FORKS.set_forkserver_preload(["weakseg.report.run", "weakseg.report.listing"])
 
 
 def write_overlay(folder: Path) -> Path:

@@ -43,7 +43,7 @@ class TinyStages(nn.Module):
 def golden_sipe(method: type[Sipe], arrays: dict[str, NDArray[Any]], **options: Any) -> tuple[Sipe, dict[str, str]]:
     """SIPE or AE-SIPE with the weights of a golden file, and the file's name for each parameter ("stage4_c_weight")."""
     backbone = TinyStages()
-    model = method(backbone, 4, frozen_levels=3, **options)  # type: ignore[arg-type]
+    model = method(backbone, 4, method.Settings(frozen_levels=3, **options))  # type: ignore[arg-type]
     model.hierarchy = HierarchicalFeatures(backbone.channels, SIDES)
     names = {"classifier.weight": "classifier_weight"}
     names |= {f"backbone.stages.{i}.{kind}": f"stage{i}_c_{kind}" for i in range(5) for kind in ("weight", "bias")}

@@ -13,7 +13,7 @@ from golden_nets import fill, stat
 from weakseg.backbones.backbone import Backbone, build_backbone
 from weakseg.methods.affinitynet.affinity import feature_affinity
 from weakseg.methods.affinitynet.network import AffinityNet
-from weakseg.methods.registry import PlainCam
+from weakseg.methods.cam.cam import PlainCam
 from weakseg.ops.pairs import stencil_to_pairs
 from weakseg.training.optim import param_groups
 
@@ -35,7 +35,7 @@ def image(golden: Golden) -> Tensor:
 
 def test_levels_and_cam_as_released(backbone: Backbone, image: Tensor, golden: Golden) -> None:
     vectors = golden("full_psa_vgg16_cls")
-    cam = PlainCam(backbone, 20, root=True, frozen_levels=1).eval()
+    cam = PlainCam(backbone, 20, PlainCam.Settings(root=True, frozen_levels=1)).eval()
     fill(cam.classifier, lambda name: f"fc8.{name}")
     with torch.no_grad():
         levels = backbone(image)

@@ -14,7 +14,7 @@ from weakseg.backbones.backbone import Backbone, build_backbone
 from weakseg.backbones.wr38 import Block, Layout
 from weakseg.methods.affinitynet.affinity import feature_affinity
 from weakseg.methods.affinitynet.network import AffinityNet
-from weakseg.methods.registry import PlainCam
+from weakseg.methods.cam.cam import PlainCam
 from weakseg.ops.pairs import stencil_to_pairs
 from weakseg.training.optim import param_groups
 
@@ -40,7 +40,7 @@ def image(golden: Golden) -> Tensor:
 
 def test_levels_and_cam_as_released(backbone: Backbone, image: Tensor, golden: Golden) -> None:
     vectors = golden("full_psa_resnet38_cls")
-    cam = PlainCam(backbone, 20, frozen_levels=1).eval()
+    cam = PlainCam(backbone, 20, PlainCam.Settings(frozen_levels=1)).eval()
     fill(cam.classifier, lambda name: f"fc8.{name}")
     with torch.no_grad():
         levels = backbone(image)

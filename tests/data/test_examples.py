@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from weakseg.data.examples import AffinityExamples, LabelledExamples, TaggedExamples
+from weakseg.data.examples import LabelledExamples, TaggedExamples
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, ImageSet, Sample
 from weakseg.data.transforms import Augmentation
+from weakseg.methods.affinitynet.examples import AffinityExamples
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.5)
 CLASSES = Classes(("cat", "cow"), (8, 10), voc_palette())

@@ -3,10 +3,11 @@ import torch
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, ImageSet, Sample
-from weakseg.evaluation.presence import count_presence, presence_line, remedy, winners
+from weakseg.evaluation.presence import count_presence, presence_line, winners
 from weakseg.evaluation.tagging import hold_back, knowledge, not_learnt
+from weakseg.pipeline.doubts import remedy
 from weakseg.recipes.loading import load_recipe
-from weakseg.recipes.sections import BackgroundSection
+from weakseg.refine.background import BackgroundSettings
 
 CLASSES = Classes(("cat", "dog"), (1, 2), voc_palette())
 
@@ -32,9 +33,9 @@ def test_photos_without_a_pixel_of_their_tags_are_counted():
 
 def test_the_winners_of_maps():
     scores = torch.tensor([[[0.9, 0.1]], [[0.1, 0.15]]])
-    assert winners(ClassMaps((1, 2), scores, (4, 8)), BackgroundSection(threshold=0.2)) == {0, 1}
-    assert winners(ClassMaps((1, 2), scores, (4, 8)), BackgroundSection(threshold=0.12)) == {1, 2}
-    assert winners(ClassMaps((), torch.zeros(0, 1, 2), (4, 8)), BackgroundSection()) == set()
+    assert winners(ClassMaps((1, 2), scores, (4, 8)), BackgroundSettings(threshold=0.2)) == {0, 1}
+    assert winners(ClassMaps((1, 2), scores, (4, 8)), BackgroundSettings(threshold=0.12)) == {1, 2}
+    assert winners(ClassMaps((), torch.zeros(0, 1, 2), (4, 8)), BackgroundSettings()) == set()
 
 
 def test_the_remedy_names_the_key_that_counts():

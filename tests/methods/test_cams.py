@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from golden_nets import fill, stat
 from weakseg.backbones.backbone import build_backbone
 from weakseg.errors import WeaksegError
-from weakseg.methods.registry import CAM_METHODS, PlainCam, build_cam
+from weakseg.methods.cam.cam import PlainCam
+from weakseg.methods.registry import SEEDS, build_cam
 
 Golden = Callable[[str], dict[str, NDArray[Any]]]
 
@@ -37,7 +38,7 @@ def key_of_irn(name: str) -> str:
 @pytest.fixture(scope="module")
 def irn_cam() -> PlainCam:
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
-    cam = PlainCam(backbone, 20, dropout=0.0, frozen_levels=3)
+    cam = PlainCam(backbone, 20, PlainCam.Settings(dropout=0.0, frozen_levels=3))
     fill(cam, key_of_irn)
     return cam.eval()
 
@@ -131,5 +132,5 @@ def test_new_parameters_are_the_classifier() -> None:
 
 
 def test_unknown_methods_list_what_there_is() -> None:
-    with pytest.raises(WeaksegError, match=f"unknown CAM method 'cma'; available: {', '.join(CAM_METHODS)}"):
+    with pytest.raises(WeaksegError, match=f"unknown CAM method 'cma'; available: {', '.join(SEEDS.names())}"):
         build_cam("cma", small_cam().backbone, 4)

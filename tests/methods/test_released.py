@@ -15,9 +15,9 @@ from golden_nets import filling
 from weakseg.backbones.backbone import build_backbone
 from weakseg.errors import WeaksegError
 from weakseg.methods.affinitynet.network import AffinityNet
+from weakseg.methods.cam.cam import PlainCam
 from weakseg.methods.cpn.cpn import Cpn
 from weakseg.methods.irnet.network import IRNet
-from weakseg.methods.registry import PlainCam
 from weakseg.methods.released import load_checkpoint, put_released
 from weakseg.methods.seam.seam import Seam
 from weakseg.methods.sipe.ae_sipe import AeSipe

@@ -10,9 +10,10 @@ from safetensors.torch import load_file
 import tiny
 from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask
-from weakseg.data.source import OPENERS, open_source
+from weakseg.data.source import SOURCES, open_source
+from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.rundir.run import Run
-from weakseg.pipeline.stages import ALL
+from weakseg.report import run as report
 
 QUICK = (
     "localize.scales=[0.25]",
@@ -201,7 +202,15 @@ def spied(monkeypatch, finished_run):
 
         return replace(stage, work=work)
 
-    monkeypatch.setitem(OPENERS, "spy", open_spy)
+    monkeypatch.setitem(SOURCES.registered, "spy", open_spy)
+
+    def drawn(context):
+        spy.allowed = True
+        draw(context)
+        spy.allowed = False
+
+    draw = report._draw
+    monkeypatch.setattr(report, "_draw", drawn)
     spy.allow = lambda name: monkeypatch.setitem(ALL, name, during(ALL[name]))
     return spy
 

@@ -21,10 +21,10 @@ from weakseg.data.classmaps import load_levels, load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.source import open_source
 from weakseg.methods.cam.cam import PlainCam
-from weakseg.methods.registry import CAM_METHODS
+from weakseg.methods.registry import SEEDS
 from weakseg.ops.maps import max_normalise
 from weakseg.ops.views import photo_tensor
-from weakseg.pipeline.networks import boundary_network, trained
+from weakseg.pipeline.networks import affinity_network, trained
 from weakseg.pipeline.rundir.run import Run
 
 STAGES = ("classify", "localize", "relate", "refine", "instances", "evaluate")
@@ -101,7 +101,7 @@ def test_displacements_have_no_mean_over_the_photos(run: Path) -> None:
     assert shift.abs().min() > 0
     summary = Run(run / "run").record("relate")["summary"]
     assert summary["mean_shift"] == pytest.approx(shift.tolist())
-    model = trained(boundary_network(Run(run / "run").read_recipe(), pretrained=False), weights, torch.device("cpu"))
+    model = trained(affinity_network(Run(run / "run").read_recipe(), pretrained=False), weights, torch.device("cpu"))
     samples = open_source(f"voc:{run / 'photos'}").image_set("train").samples
     photos = [photo_tensor(torch.from_numpy(sample.read_image())) for sample in samples]
     left = torch.stack([model.maps(photo)[1].mean(dim=(1, 2)) for photo in photos]).mean(dim=0)
@@ -219,7 +219,7 @@ OWN = (
 
 
 def test_maps_with_a_background_of_their_own(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CAM_METHODS, "other", WithBackground)
+    monkeypatch.setitem(SEEDS.registered, "other", WithBackground)
     ended = tiny.weakseg(*arguments(run / "photos", tmp_path / "run", *OWN, "refine.background.weight=0.1"))
     assert ended.code == 0, ended.err
     assert "best weight" in ended.out
@@ -235,7 +235,7 @@ def test_maps_with_a_background_of_their_own(run: Path, tmp_path: Path, monkeypa
 
 
 def test_affinitynet_takes_the_classes_of_such_maps(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CAM_METHODS, "other", WithBackground)
+    monkeypatch.setitem(SEEDS.registered, "other", WithBackground)
     stages = "stages=[classify,localize,relate,refine,evaluate]"
     ended = tiny.weakseg(*tiny.run_arguments(run / "photos", tmp_path / "run", stages, "classify.method=other"))
     assert ended.code == 0, ended.err

@@ -14,8 +14,7 @@ from weakseg.data.classmaps import load_maps
 from weakseg.data.images import read_mask, resize_image, resize_mask, working_size
 from weakseg.data.sample import Sample
 from weakseg.ops.tiles import enlarged
-from weakseg.recipes.recipe import PredictSection
-from weakseg.segmentation.inference import at_working_size
+from weakseg.segmentation.inference import PredictSettings, at_working_size
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_scores_in_strips_are_those_of_one_resize(monkeypatch: pytest.MonkeyPatc
 
 
 def test_scales_are_factors_of_the_working_size() -> None:
-    section = PredictSection(scales=(0.5, 1.0))
+    section = PredictSettings(scales=(0.5, 1.0))
     assert at_working_size(section, (300, 400), 640).scales == (0.5, 1.0)
     assert at_working_size(section, (300, 400), None).scales == (0.5, 1.0)
     assert at_working_size(section, (3024, 4032), 640).scales == pytest.approx((0.5 * 640 / 4032, 640 / 4032))

@@ -1,6 +1,3 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -13,26 +10,26 @@ from weakseg.errors import WeaksegError
 from weakseg.evaluation.curve import ThresholdCurve
 from weakseg.evaluation.scoring import weights_beaten
 from weakseg.methods.cam.cam import PlainCam
-from weakseg.methods.registry import CAM_METHODS
+from weakseg.methods.registry import SEEDS
+from weakseg.pipeline.checks import check_backgrounds
 from weakseg.recipes.loading import load_recipe
-from weakseg.recipes.sections import BackgroundSection
-from weakseg.refine.background import add_background, check_backgrounds, foreground
+from weakseg.refine.background import BackgroundSettings, add_background, foreground
 
 PLAIN = ClassMaps((2, 5), torch.tensor([[[0.0, 0.5]], [[0.25, 0.1]]]), (1, 2))
 OWN = ClassMaps((0, 2, 5), torch.cat([torch.tensor([[[0.8, 0.4]]]), PLAIN.scores]), (1, 2))
-RULES = [BackgroundSection(rule="constant"), BackgroundSection(rule="power"), BackgroundSection(rule="own")]
+RULES = [BackgroundSettings(rule="constant"), BackgroundSettings(rule="power"), BackgroundSettings(rule="own")]
 
 
 @pytest.mark.parametrize("maps", [PLAIN, OWN], ids=["plain", "own"])
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        (BackgroundSection(rule="constant", threshold=0.3), [[0.3, 0.3]]),
-        (BackgroundSection(rule="power", alpha=2), [[0.5625, 0.25]]),
+        (BackgroundSettings(rule="constant", threshold=0.3), [[0.3, 0.3]]),
+        (BackgroundSettings(rule="power", alpha=2), [[0.5625, 0.25]]),
     ],
 )
 def test_constant_and_power_look_at_the_classes_alone(
-    maps: ClassMaps, section: BackgroundSection, expected: list[list[float]]
+    maps: ClassMaps, section: BackgroundSettings, expected: list[list[float]]
 ) -> None:
     found = add_background(maps, section)
     assert found.classes == (0, 2, 5)
@@ -41,21 +38,21 @@ def test_constant_and_power_look_at_the_classes_alone(
 
 
 def test_own_takes_the_methods_channel_times_the_weight() -> None:
-    found = add_background(OWN, BackgroundSection(rule="own", weight=0.5))
+    found = add_background(OWN, BackgroundSettings(rule="own", weight=0.5))
     torch.testing.assert_close(found.scores, torch.cat([OWN.scores[:1] / 2, PLAIN.scores]))
     with pytest.raises(WeaksegError, match="no background channel: set the background rule to constant or power"):
         add_background(PLAIN, RULES[2])
 
 
 @pytest.mark.parametrize("section", RULES, ids=lambda section: section.rule)
-def test_maps_grow_to_the_photo(section: BackgroundSection) -> None:
+def test_maps_grow_to_the_photo(section: BackgroundSettings) -> None:
     maps = ClassMaps((0, 1), torch.rand(2, 3, 4), (9, 13))
     assert add_background(maps, section).scores.shape == (2, 9, 13)
     assert foreground(maps).scores.shape == (1, 3, 4)
 
 
 @pytest.mark.parametrize("section", RULES, ids=lambda section: section.rule)
-def test_a_photo_without_tags_is_background(section: BackgroundSection) -> None:
+def test_a_photo_without_tags_is_background(section: BackgroundSettings) -> None:
     for classes in ((), (0,)):
         found = add_background(ClassMaps(classes, torch.zeros(len(classes), 2, 3), (5, 8)), section)
         assert found.classes == (0,)
@@ -72,7 +69,7 @@ def test_a_sweep_of_weights_counts_what_every_weight_gives(pixels: list[tuple[fl
     curve = ThresholdCurve(("a", "b"), (0.0, 0.25, 0.75, 1.0, 1.5, 2.0))
     curve.add((1, 2), weights_beaten(scores[1:], scores[:1]), truth)
     for weight, counted in zip(curve.thresholds, curve.confusion(), strict=True):
-        found = add_background(maps, BackgroundSection(rule="own", weight=weight)).scores.argmax(dim=0).numpy()
+        found = add_background(maps, BackgroundSettings(rule="own", weight=weight)).scores.argmax(dim=0).numpy()
         expected = np.zeros((3, 3), dtype=np.int64)
         np.add.at(expected, (truth.ravel(), found.ravel()), 1)
         np.testing.assert_array_equal(counted, expected)
@@ -84,25 +81,23 @@ class WithBackground(PlainCam):
     background = True
 
 
-@pytest.fixture
-def two_methods(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[..., Any]]:
-    """Plain CAM and one method with a background channel, and no other."""
-    for name in list(CAM_METHODS):
-        monkeypatch.delitem(CAM_METHODS, name)
-    monkeypatch.setitem(CAM_METHODS, "cam", PlainCam)
-    monkeypatch.setitem(CAM_METHODS, "other", WithBackground)
-    return CAM_METHODS
+@pytest.fixture(autouse=True)
+def other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more method with a background channel."""
+    monkeypatch.setitem(SEEDS.registered, "other", WithBackground)
 
 
 @pytest.mark.parametrize(
     "key", ["localize.background", "refine.background", "relate.irnet.foreground", "relate.irnet.background"]
 )
-def test_the_rule_own_wants_a_method_that_makes_one(key: str, two_methods: Any) -> None:
-    with pytest.raises(WeaksegError, match=rf"^{key}.rule is own, but the CAM method cam .* to one of other$"):
+def test_the_rule_own_wants_a_method_that_makes_one(key: str) -> None:
+    with pytest.raises(
+        WeaksegError, match=rf"^{key}.rule is own, but the CAM method cam .* to one of sipe, ae-sipe, other$"
+    ):
         check_backgrounds(load_recipe("irnet", overrides=[f"{key}.rule=own"]))
     check_backgrounds(load_recipe("irnet", overrides=[f"{key}.rule=own", "classify.method=other"]))
 
 
-def test_sections_that_no_stage_reads_may_say_own(two_methods: Any) -> None:
+def test_sections_that_no_stage_reads_may_say_own() -> None:
     check_backgrounds(load_recipe("affinitynet", overrides=["relate.irnet.background.rule=own"]))
     check_backgrounds(load_recipe("cam", overrides=["stages=[classify]", "refine.background.rule=own"]))

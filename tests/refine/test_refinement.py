@@ -17,9 +17,11 @@ from weakseg.ops.pamr import pamr
 from weakseg.ops.random_walk import random_walk
 from weakseg.ops.views import photo_tensor, scaled_view
 from weakseg.pipeline.networks import affinity_network
+from weakseg.pipeline.refinement import build_refinement
 from weakseg.recipes.loading import load_recipe
 from weakseg.refine.background import add_background
-from weakseg.refine.refinement import Refinement, build_refinement, to_mask
+from weakseg.refine.base import Refine
+from weakseg.refine.registry import to_mask
 from weakseg.training.checkpoint import save_weights
 
 Golden = Callable[[str], dict[str, NDArray[Any]]]
@@ -27,17 +29,17 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def within(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Refinement]:
+def within(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Refine]:
     """``within(boundary, *overrides)``: the refinements of irnet with a network that sees this boundary everywhere."""
 
-    def build(boundary: Tensor, *overrides: str) -> Refinement:
+    def build(boundary: Tensor, *overrides: str) -> Refine:
         class Network:
             def maps(self, photo: Tensor) -> tuple[Tensor, None]:
                 assert (-(-photo.shape[1] // 4), -(-photo.shape[2] // 4)) == boundary.shape
                 return boundary, None
 
-        monkeypatch.setattr("weakseg.refine.refinement.boundary_network", lambda *_, **__: None)
-        monkeypatch.setattr("weakseg.refine.refinement.trained", lambda *_: Network())
+        monkeypatch.setattr("weakseg.pipeline.refinement.affinity_network", lambda *_, **__: None)
+        monkeypatch.setattr("weakseg.pipeline.refinement.trained", lambda *_: Network())
         return build_refinement(load_recipe("irnet", overrides=overrides), Path("none"), CPU)
 
     return build
@@ -50,7 +52,7 @@ def noise(classes: tuple[int, ...], size: tuple[int, int]) -> tuple[NDArray[Any]
     return image, ClassMaps(classes, scores, size)
 
 
-def test_the_recipe_irnet_makes_the_released_labels(golden: Golden, within: Callable[..., Refinement]) -> None:
+def test_the_recipe_irnet_makes_the_released_labels(golden: Golden, within: Callable[..., Refine]) -> None:
     data = {key: torch.from_numpy(value) for key, value in golden("irn_sem_seg").items()}
     refine = within(data["edge"][0])
     photo, maps = np.zeros((61, 78, 3), np.uint8), ClassMaps((4, 9), data["cam"], (61, 78))
@@ -60,7 +62,7 @@ def test_the_recipe_irnet_makes_the_released_labels(golden: Golden, within: Call
     assert torch.equal(refine(photo, own).scores, refine(photo, maps).scores)
 
 
-def test_maps_with_their_own_background_walk_with_it(within: Callable[..., Refinement]) -> None:
+def test_maps_with_their_own_background_walk_with_it(within: Callable[..., Refine]) -> None:
     """SIPE: all channels to the power 1.5 walk, the strongest wins."""
     torch.manual_seed(0)
     boundary, scores = torch.rand(8, 10), torch.rand(3, 8, 10)
@@ -112,7 +114,7 @@ def test_the_walk_takes_the_distance_that_was_trained(tmp_path: Path, reduction:
     torch.testing.assert_close(found, F.interpolate(walked[None], scale_factor=8.0, mode="bilinear")[0])
 
 
-def test_a_photo_without_tags_is_not_looked_at(within: Callable[..., Refinement]) -> None:
+def test_a_photo_without_tags_is_not_looked_at(within: Callable[..., Refine]) -> None:
     refine = within(torch.zeros(1, 1))
     labels, confidence = to_mask(
         refine(np.zeros((30, 38, 3), np.uint8), ClassMaps((), torch.zeros(0, 8, 10), (30, 38)))

@@ -15,9 +15,8 @@ from weakseg.errors import WeaksegError
 from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.pipeline.networks import segmentation_network
 from weakseg.recipes.loading import load_recipe
-from weakseg.recipes.recipe import PredictSection
 from weakseg.segmentation import inference as segmenting
-from weakseg.segmentation.inference import probabilities, segment_photo
+from weakseg.segmentation.inference import PredictSettings, probabilities, segment_photo
 from weakseg.segmentation.networks import SegmentationNet
 
 CPU = torch.device("cpu")
@@ -42,26 +41,26 @@ def network() -> SegmentationNet:
 
 def test_the_mean_of_scales_and_flips(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
     model = network()
-    found = probabilities(model, image, PredictSection(scales=(1.0, 0.5), flip=True), CPU)
+    found = probabilities(model, image, PredictSettings(scales=(1.0, 0.5), flip=True), CPU)
     assert cast(Network, model).seen == [(2, 3, 30, 44), (2, 3, 15, 22)]
-    single, half = (probabilities(network(), image, PredictSection(scales=(s,), flip=False), CPU) for s in (1.0, 0.5))
+    single, half = (probabilities(network(), image, PredictSettings(scales=(s,), flip=False), CPU) for s in (1.0, 0.5))
     # Logits are known up to a constant per pixel, which a softmax does not see.
     torch.testing.assert_close(found, ((single.log() + half.log()) / 2).softmax(dim=0))
-    torch.testing.assert_close(probabilities(network(), image, PredictSection(flip=True), CPU), single)
+    torch.testing.assert_close(probabilities(network(), image, PredictSettings(flip=True), CPU), single)
     pixels = (torch.from_numpy(image).permute(2, 0, 1)[None] / 255 - 0.5) / 0.2
     expected = F.interpolate(F.avg_pool2d(pixels, 2), (30, 44), mode="bilinear")[0].softmax(dim=0)
     torch.testing.assert_close(single, expected)
 
 
 def test_a_dense_crf_refines_the_probabilities(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    plain = probabilities(network(), image, PredictSection(), CPU)
-    refined = probabilities(network(), image, PredictSection(crf="deeplabv1"), CPU)
+    plain = probabilities(network(), image, PredictSettings(), CPU)
+    refined = probabilities(network(), image, PredictSettings(crf="deeplabv1"), CPU)
     assert torch.equal(refined, dense_crf(image, unary_from_scores(plain), PRESETS["deeplabv1"]))
     assert (refined.argmax(0) != plain.argmax(0)).any()
 
 
 def test_labels_are_those_of_the_highest_probability(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    section = PredictSection(scales=(1.0, 0.5), flip=True)
+    section = PredictSettings(scales=(1.0, 0.5), flip=True)
     found, scores = segment_photo(network(), image, section, CPU), probabilities(network(), image, section, CPU)
     assert torch.equal(found.labels, scores.argmax(dim=0).byte())
     assert torch.equal(found.confidence, scores.amax(dim=0))
@@ -74,7 +73,7 @@ def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, ani
     model = segmentation_network(load_recipe("supervised", ["small"], overlay), 6, pretrained=False).eval()
     photo = next(iter(sorted((animals / "JPEGImages").glob("*.jpg"))))
     large = np.asarray(Image.open(photo).convert("RGB").resize((1400, 1000)))
-    section = PredictSection(scales=(1.0,), flip=True, crf=crf)
+    section = PredictSettings(scales=(1.0,), flip=True, crf=crf)
     whole = segment_photo(model, large, section, CPU)
     monkeypatch.setattr(segmenting, "WHOLE", 100_000)
     tiled = segment_photo(model, large, section, CPU)

@@ -158,8 +158,8 @@ def test_super_pixels_have_a_time_of_their_own(ask, executed):
     [
         ("localize.strude=1,2", {}, "unknown key localize.strude; available there: scales"),
         ("localize.stride=8,-1", {}, "localize.stride: .*greater than or equal to 1"),
-        ("classify.options.drop=0.1,0.2", {}, "drop=0.1: classify.options: .*drop"),
-        ("classify.options.dropout=0.1,7", {}, "dropout=7: classify.options: .*between 0 and 1"),
+        ("classify.options.drop=0.1,0.2", {}, "drop=0.1: unknown key classify.options.drop"),
+        ("classify.options.dropout=0.1,7", {}, "dropout=7: classify.options.dropout: .*less than or equal to 1"),
         ("classify.method=cam,cma", {}, "method=cma: .*unknown CAM method 'cma'"),
         ("data.train=train,tarin", {}, "train=tarin: .*'tarin'"),
         ("data.val=val,vall", {}, "val=vall: .*'vall'"),
@@ -235,7 +235,8 @@ class Sink:
 
 
 def test_an_unforeseen_error_leaves_its_traceback(tmp_path, monkeypatch):
-    monkeypatch.setattr(apart, "execute", _broken)
+    monkeypatch.setattr(apart, "run_and_draw", _broken)
+    monkeypatch.setattr(apart, "validate", lambda tree: tree)
     monkeypatch.setattr(apart, "_end_with_parent", lambda: None)
     sink = Sink()
     apart._child(sink, None, "scenes:2", tmp_path / "run")

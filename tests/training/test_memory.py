@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from weakseg.errors import WeaksegError
-from weakseg.training.infer import process
 from weakseg.training.memory import allocating
+from weakseg.training.photos import undone
 
 
 def test_an_allocation_that_fails_is_named():
@@ -21,8 +21,19 @@ def test_other_errors_pass():
 
 
 def test_the_photo_is_named(tmp_path: Path):
-    def work(item: str, loaded: str) -> None:
-        raise MemoryError
+    def work() -> None:
+        for name, _ in undone(["dog1", "dog2"], str, lambda item: tmp_path / f"{item}.png", title="maps"):
+            if name == "dog2":
+                raise MemoryError
 
-    with pytest.raises(WeaksegError, match="maps: dog2: not enough memory; smaller"):
-        process(["dog2"], str, work, lambda item: tmp_path / f"{item}.png", title="maps", remedy="smaller")
+    with pytest.raises(WeaksegError, match="maps: dog2: not enough memory; smaller"), allocating("maps", "smaller"):
+        work()
+
+
+def test_what_is_there_is_left_out_and_processes_share_the_rest(tmp_path: Path):
+    names = [f"dog{number}" for number in range(7)]
+    (tmp_path / "dog2").touch()
+    shares = [
+        [name for name, _ in undone(names, str, tmp_path.joinpath, title="", rank=rank, world=2)] for rank in (0, 1)
+    ]
+    assert shares == [["dog0", "dog4", "dog6"], ["dog1", "dog3", "dog5"]]

@@ -15,6 +15,7 @@ from weakseg.backbones.pyramids import build_pyramid, channels_last, sketch_pyra
 from weakseg.backbones.surgery import BatchNormMode, hold_batch_norm, remove_dilation, set_batch_norm
 from weakseg.backbones.weights import load_weights
 from weakseg.errors import WeaksegError
+from weakseg.settings import PositiveInt, settings
 
 logger = logging.getLogger("weakseg")
 
@@ -116,36 +117,51 @@ class Backbone(nn.Module):
         return [gradient is not None for gradient in gradients]
 
 
-def build_backbone(
-    name: str,
-    *,
-    output_stride: int = 16,
-    dilation: bool = True,
-    batch_norm: BatchNormMode = "frozen",
-    weights: str = "packaged",
-    recompute: bool = False,
-) -> Backbone:
-    """Build a backbone.
+@settings
+class BackboneSettings:
+    """A timm network, or one of `weakseg.backbones.pyramids.OWN`."""
 
-    Args:
-        name: any timm network that can return feature maps for images of any size, with or without the tag of its
-            weights; or wr38, vgg16_20m, vgg16_20m_d4 (see `weakseg.backbones.pyramids.OWN`).
-        output_stride: stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers,
-            VGG, WR38) take only the one that they have, whatever it is.
-        dilation: whether dilation makes up for removed strides. Without it strides are removed and nothing else
-            (SPEC 0.6).
-        batch_norm: "frozen" (statistics, weight and bias fixed), "affine" (statistics fixed) or "train" (SPEC 0.5).
-        weights: "packaged", "hub", "none" or a file, see `load_weights`. Without weights the initialisation draws
-            from torch's global generator: seed it.
-        recompute: see `Backbone`.
+    name: str = "tf_efficientnet_lite0"
+    """Any timm network that can return feature maps for images of any size, with or without the tag of its weights; or
+    wr38, vgg16_20m, vgg16_20m_d4."""
+    output_stride: PositiveInt = 16
+    """Stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers, VGG, WR38) take only the
+    one that they have, whatever it is."""
+    dilation: bool = True
+    """Whether dilation makes up for removed strides. Without it strides are removed and nothing else."""
+    batch_norm: BatchNormMode = "frozen"
+    """What of the batch normalisation is trained: nothing ("frozen"), weight and bias ("affine"), statistics too
+    ("train")."""
+    weights: str = "packaged"
+    """"packaged" (tf_efficientnet_lite0 alone), "hub" (timm's, from the internet), "none", or a file."""
+    recompute: bool = False
+    """Keep less for the backward pass and compute it again: less memory, more time, the same gradients."""
+
+    def build(self, *, pretrained: bool = True) -> Backbone:
+        """The backbone.
+
+        Without weights the initialisation draws from torch's global generator: seed it.
+
+        Args:
+            pretrained: load ``weights``; False where a trained state is loaded afterwards anyway.
+
+        Raises:
+            WeaksegError: a name, stride or weights that do not exist or do not fit each other.
+        """
+        sketch = sketch_pyramid(self.name)
+        features = build_pyramid(self.name, self.output_stride)
+        if not self.dilation:
+            remove_dilation(features, sketch.network)
+        load_weights(features, self.name, self.weights if pretrained else "none")
+        cell = math.lcm(*features.feature_info.reduction()) if sketch.whole_cells else 1
+        return Backbone(features, self.batch_norm, cell=cell, recompute=self.recompute)
+
+
+def build_backbone(name: str, **options: Any) -> Backbone:
+    """Build a backbone with its weights: ``BackboneSettings(name, ...).build()``.
 
     Raises:
-        WeaksegError: a name, stride, mode or weights that do not exist or do not fit each other.
+        WeaksegError: see `BackboneSettings.build`.
+        ValueError: no such option, or not that value of it.
     """
-    sketch = sketch_pyramid(name)
-    features = build_pyramid(name, output_stride)
-    if not dilation:
-        remove_dilation(features, sketch.network)
-    load_weights(features, name, weights)
-    cell = math.lcm(*features.feature_info.reduction()) if sketch.whole_cells else 1
-    return Backbone(features, batch_norm, cell=cell, recompute=recompute)
+    return BackboneSettings(name, **options).build()

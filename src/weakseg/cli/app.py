@@ -57,10 +57,10 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start afresh, whatever run --out holds.")] = False,
 ) -> None:
     """Run a recipe from tags to masks. The same command goes on after an interruption."""
-    from weakseg.pipeline.execute import execute
     from weakseg.recipes.loading import load_recipe
+    from weakseg.report.run import run_and_draw
 
-    finished = execute(load_recipe(recipe, overlays or [], overrides or []), data, out, overwrite=overwrite)
+    finished = run_and_draw(load_recipe(recipe, overlays or [], overrides or []), data, out, overwrite=overwrite)
     _print_run(finished.folder)
 
 
@@ -115,10 +115,10 @@ def demo(
 
     The same as `weakseg run affinitynet --with small --with demo --data scenes:160`.
     """
-    from weakseg.pipeline.execute import execute
     from weakseg.recipes.loading import load_recipe
+    from weakseg.report.run import run_and_draw
 
-    finished = execute(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
+    finished = run_and_draw(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
     _print_run(finished.folder)
 
 

@@ -6,16 +6,30 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from pycocotools import mask as run_lengths
+from torch import Tensor
 
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
-from weakseg.methods.irnet.instances import Instance
+
+
+class Instance(NamedTuple):
+    """One object.
+
+    Attributes:
+        label: its class, c + 1 for class c.
+        score: in [0, 1]; 0 for segments that are too small.
+        mask: bool (H, W).
+    """
+
+    label: int
+    score: float
+    mask: Tensor
 
 
 @dataclass(frozen=True)

@@ -12,33 +12,29 @@ from pathlib import Path
 from weakseg.data.images import size_text
 from weakseg.data.looks import look_over
 from weakseg.data.paths import list_images
-from weakseg.data.sample import Sample, Source
-from weakseg.data.sources.cocofile import open_coco
-from weakseg.data.sources.csvfile import open_csv
-from weakseg.data.sources.folders import open_folders
-from weakseg.data.sources.voc import open_voc
+from weakseg.data.sample import ImageSet, Sample, Source
+from weakseg.data.sources.tags import tag_warnings
 from weakseg.errors import WeaksegError, one_of
+from weakseg.registry import Registry
 
-__all__ = ["OPENERS", "Source", "Summary", "inspect", "open_source", "summary"]
+__all__ = ["SOURCES", "Source", "Summary", "inspect", "open_source", "summary", "training_warnings"]
 
 Progress = Callable[[int], object]
 _BATCH = 256
 
 
-def _open_scenes(options: str) -> Source:
-    # Here, not above: the built-in data draws pictures, which other sources need not load.
-    from weakseg.scenes.source import open_scenes
-
-    return open_scenes(options)
-
-
-OPENERS: dict[str, Callable[[str], Source]] = {
-    "voc": open_voc,
-    "csv": open_csv,
-    "coco": open_coco,
-    "folders": open_folders,
-    "scenes": _open_scenes,
-}
+SOURCES: Registry[Callable[[str], Source]] = Registry(
+    "data source",
+    "weakseg.sources",
+    {
+        "voc": "weakseg.data.sources.voc:open_voc",
+        "csv": "weakseg.data.sources.csvfile:open_csv",
+        "coco": "weakseg.data.sources.cocofile:open_coco",
+        "folders": "weakseg.data.sources.folders:open_folders",
+        "scenes": "weakseg.scenes.source:open_scenes",
+    },
+)
+"""Kinds of data sources: each opens what stands behind the colon."""
 _FORMS = ("voc:PATH", "csv:PATH.csv", "coco:PATH.json", "folders:PATH", "scenes", "scenes:N,seed=S")
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "coco"}
 
@@ -54,12 +50,14 @@ def open_source(spec: str) -> Source:
         WeaksegError: no such kind of source, or what stands there is not of that kind.
     """
     scheme, _, rest = spec.partition(":")
-    if scheme not in OPENERS and spec:
+    known = SOURCES.names()
+    if scheme not in known and spec:
         spec = _understood(spec)
         scheme, _, rest = spec.partition(":")
-    if scheme not in OPENERS or not (rest or scheme == "scenes"):
-        raise one_of("data source", spec, _FORMS)
-    return look_over(OPENERS[scheme](rest))
+    added = [f"{name}:..." for name in known if not any(form.startswith(name) for form in _FORMS)]
+    if scheme not in known or not (rest or scheme == "scenes"):
+        raise one_of("data source", spec, (*_FORMS, *added))
+    return look_over(SOURCES.get(scheme)(rest))
 
 
 def _understood(text: str) -> str:
@@ -164,6 +162,15 @@ def summary(source: Source, *, decode: bool = True, progress: Progress | None = 
         problems += inspect(fresh, masks=True, progress=progress)[1]
     sizes = {split: len(samples) for split, samples in source.splits.items()}
     return Summary(len(seen), sizes, split_tags, split_masks, mean_tags, tuple(problems), source.warnings)
+
+
+def training_warnings(source: Source, split: str) -> list[str]:
+    """What looks like a slip in the tags of a split; none where the source has no such split, or composes it."""
+    samples = source.splits.get(split, ())
+    if not isinstance(samples, list) or not samples:
+        return []
+    named = source.classes_file is not None and source.classes_file.is_file()
+    return tag_warnings(ImageSet(source.classes, samples), named=named)
 
 
 def _batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:

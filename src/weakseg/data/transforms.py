@@ -4,38 +4,42 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Interval, MultipleOf
 from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from weakseg.settings import Positive, PositiveInt, Unit, settings
+
 RGB = tuple[float, float, float]
 
 
-@dataclass(frozen=True)
+@settings
 class Augmentation:
-    """Random changes of a training photo.
+    """Random changes of a training photo."""
 
-    Attributes:
-        crop: side of the square crop in pixels.
-        long_side: range of the longer side after resizing, drawn uniformly; None keeps it.
-        scale: range of a factor on both sides instead; None keeps them.
-        flip: probability of a horizontal flip.
-        jitter: ColorJitter's brightness, contrast, saturation and hue; None for none.
-        pad: what surrounds a photo smaller than the crop: "mean" (0 after normalising) or "black"
-            (0 before normalising, as AffinityNet's training does; SPEC 0.3).
-    """
+    crop: Annotated[int, Ge(32), MultipleOf(8)] = 448
+    """Side of the square crop in pixels."""
+    long_side: tuple[PositiveInt, PositiveInt] | None = None
+    """Range of the longer side after resizing, drawn uniformly; null keeps it."""
+    scale: tuple[Positive, Positive] | None = None
+    """Range of a factor on both sides instead; null keeps them."""
+    flip: Unit = 0.5
+    """Probability of a horizontal flip."""
+    jitter: tuple[Unit, Unit, Unit, Annotated[float, Interval(ge=0, le=0.5)]] | None = None
+    """ColorJitter's brightness, contrast, saturation and hue; null for none."""
+    pad: Literal["mean", "black"] = "mean"
+    """What surrounds a photo smaller than the crop: "mean" (0 after normalising) or "black" (0 before normalising, as
+    in AffinityNet's training)."""
 
-    crop: int
-    long_side: tuple[int, int] | None = None
-    scale: tuple[float, float] | None = None
-    flip: float = 0.5
-    jitter: tuple[float, float, float, float] | None = None
-    pad: str = "mean"
+    def __post_init__(self) -> None:
+        for name, interval in (("long_side", self.long_side), ("scale", self.scale)):
+            if interval is not None and interval[0] > interval[1]:
+                raise ValueError(f"{name} must be [low, high] with low <= high, not {list(interval)}")
 
 
 class RandomResize(v2.Transform, ABC):  # type: ignore[misc]

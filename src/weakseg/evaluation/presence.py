@@ -9,15 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from weakseg.data.classmaps import ClassMaps, load_maps
-from weakseg.data.images import read_mask
-from weakseg.data.sample import ImageSet, Sample
-from weakseg.errors import WeaksegError
-from weakseg.pipeline.stage import Context
-from weakseg.recipes.recipe import Recipe
-from weakseg.recipes.sections import BackgroundSection
-from weakseg.refine.background import add_background, foreground
-from weakseg.training.progress import say
+from weakseg.data.classmaps import ClassMaps
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.refine.background import BackgroundSettings, add_background, foreground
 
 Presence = dict[str, Any]
 """tagged: photos with tags; empty: those without a pixel of any of their tags; classes: per class, photos with its tag
@@ -45,17 +39,16 @@ def count_presence(images: ImageSet, labels: Callable[[Sample], Collection[int]]
     return {"tagged": photos, "empty": empty, "classes": classes}
 
 
-def presence_in_maps(context: Context) -> Presence:
-    """Count on the maps of localize, each at its own size, with the recipe's background."""
-    section = context.recipe.localize.background
+def presence_in_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], background: BackgroundSettings) -> Presence:
+    """Count on class maps, each at its own size, with a background."""
 
     def labels(sample: Sample) -> set[int]:
-        return winners(load_maps(context.maps_path(sample)), section)
+        return winners(read(sample), background)
 
-    return count_presence(context.train, labels) | {"background": section.used()}
+    return count_presence(images, labels) | {"background": background.used()}
 
 
-def winners(maps: ClassMaps, section: BackgroundSection) -> set[int]:
+def winners(maps: ClassMaps, section: BackgroundSettings) -> set[int]:
     """The labels that win a pixel of maps (K, h, w) against the background of a rule."""
     if not foreground(maps).classes:
         return set()
@@ -64,14 +57,13 @@ def winners(maps: ClassMaps, section: BackgroundSection) -> set[int]:
     return {masked.classes[int(channel)] for channel in masked.scores.argmax(dim=0).unique()}
 
 
-def presence_in_masks(context: Context) -> Presence:
-    """Count on the masks that refine has written."""
-    classes = context.train.classes
+def presence_in_masks(images: ImageSet, read: Callable[[Sample], Array]) -> Presence:
+    """Count on masks, values as on disk."""
 
     def labels(sample: Sample) -> set[int]:
-        return set(np.unique(classes.to_labels(read_mask(context.pseudo_mask_path(sample)))).tolist())
+        return set(np.unique(images.classes.to_labels(read(sample))).tolist())
 
-    return count_presence(context.train, labels)
+    return count_presence(images, labels)
 
 
 def presence_line(stage: str, presence: Presence) -> str | None:
@@ -84,34 +76,3 @@ def presence_line(stage: str, presence: Presence) -> str | None:
         f"{stage}: {presence['empty']} of {presence['tagged']} tagged photos have no pixel of their tags "
         f"(without a pixel of the class: {counts})"
     )
-
-
-def remedy(recipe: Recipe, stage: str) -> str:
-    """What to do about masks without a pixel of their tags."""
-    section = recipe.localize.background if stage == "localize" else recipe.refine.background
-    key = f"{stage}.background"
-    ways = {
-        "constant": f"lower {key}.threshold (now {section.threshold:g})",
-        "power": f"raise {key}.alpha (now {section.alpha:g})",
-        "own": f"lower {key}.weight (now {section.weight:g})",
-    }
-    return (
-        f"see whether the classifier has learnt the tags (classify.train.epochs is {recipe.classify.train.epochs}, "
-        f"more photos help too), and {ways[section.rule]}"
-    )
-
-
-def report_presence(recipe: Recipe, stage: str, presence: Presence) -> None:
-    """Say what is missing after a stage.
-
-    Raises:
-        WeaksegError: after refine, if no tagged photo has a pixel of its tags: nothing could be learnt from the masks.
-    """
-    line = presence_line(stage, presence)
-    if line is None:
-        return
-    if stage == "refine" and presence["empty"] == presence["tagged"]:
-        raise WeaksegError(
-            f"{line}: all pseudo masks are empty, nothing can be learnt from them; {remedy(recipe, stage)}"
-        )
-    say(line, "yellow")

@@ -14,8 +14,7 @@ from weakseg.errors import WeaksegError
 from weakseg.evaluation.curve import DEFAULT_THRESHOLDS, ThresholdCurve
 from weakseg.evaluation.metrics import ConfusionMatrix, check_size
 from weakseg.ops.maps import argmax_labels, resize_maps
-from weakseg.recipes.sections import BackgroundSection
-from weakseg.refine.background import add_background, foreground, own_background
+from weakseg.refine.background import BackgroundSettings, add_background, foreground, own_background
 from weakseg.training.progress import track
 
 WEIGHTS = tuple(step / 50 for step in range(101))
@@ -60,7 +59,9 @@ def score_masks(images: ImageSet, read: Callable[[Sample], Array], title: str) -
     return Scored(counted, without, problems, figures)
 
 
-def score_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], section: BackgroundSection, title: str) -> Scored:
+def score_maps(
+    images: ImageSet, read: Callable[[Sample], ClassMaps], section: BackgroundSettings, title: str
+) -> Scored:
     """Score maps with the recipe's background, and with the best one, which is chosen with the masks.
 
     The best is looked for among thresholds, or where the rule is own among weights of the maps' background channel.

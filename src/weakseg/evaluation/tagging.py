@@ -11,9 +11,8 @@ import torch
 from torchmetrics.functional.classification import multilabel_average_precision
 
 from weakseg.data.sample import ImageSet
-from weakseg.methods.registry import CamMethod
+from weakseg.methods.base import CamMethod
 from weakseg.ops.views import photo_tensor, scaled_view
-from weakseg.pipeline.stage import Context
 from weakseg.training.progress import say, track
 
 FEWEST = 20  # photos of a list that some can be held back from
@@ -51,15 +50,6 @@ def hold_back(images: ImageSet, share: float, seed: int) -> tuple[ImageSet, Imag
     samples = list(images.samples)
     rest = [sample for index, sample in enumerate(samples) if index not in held]
     return ImageSet(images.classes, rest), ImageSet(images.classes, [samples[index] for index in sorted(held)])
-
-
-def judged_by(context: Context, held: ImageSet) -> tuple[ImageSet, str]:
-    """The photos that the classifier is judged by, and what they are called."""
-    if context.val is not None and any(sample.tags for sample in context.val.samples):
-        return context.val.at_most(context.recipe.data.long_side), context.recipe.data.val
-    if len(held):
-        return held, f"held back from {context.recipe.data.train}"
-    return context.train, f"{context.recipe.data.train}, which it was trained on"
 
 
 @torch.no_grad()

@@ -1,19 +1,33 @@
-"""Class activation maps of one photo over scales and flips (SPEC 1.5)."""
+"""Class activation maps of one photo over scales and flips, as all released codes make them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
-from weakseg.methods.base import CamMethod
 from weakseg.ops.maps import strided_size, sum_scales
-from weakseg.ops.views import scaled_view, with_flip
+from weakseg.ops.views import photo_views
+
+
+class ScaleMaps(Protocol):
+    """What makes maps of one scale; see `weakseg.methods.base.CamMethod`."""
+
+    background: ClassVar[bool]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def scale_maps(self, views: Tensor, tags: Tensor) -> Tensor:
+        """Evidence at one scale."""
+
+    def merge(self, maps: Tensor) -> Tensor:
+        """Evidence summed over scales to maps in [0, 1]."""
 
 
 def multi_scale_maps(
-    model: CamMethod, photo: Tensor, tags: Tensor, *, scales: Sequence[float], flip: bool = True, stride: int = 4
+    model: ScaleMaps, photo: Tensor, tags: Tensor, *, scales: Sequence[float], flip: bool = True, stride: int = 4
 ) -> Tensor:
     """Normalised maps of the tagged classes, after that of the background where the method makes one.
 
@@ -35,9 +49,5 @@ def multi_scale_maps(
         return torch.zeros(0, *size, device=photo.device)
     if model.background:
         present = torch.cat([present.new_zeros(1), present + 1])
-    found = []
-    for factor in scales:
-        view = scaled_view(photo, factor, model.mean, model.std)
-        pair = with_flip(view) if flip else view[None]
-        found.append(model.scale_maps(pair, tags)[present])
-    return model.merge(sum_scales(found, size))
+    views = photo_views(photo, scales, model.mean, model.std, flip=flip)
+    return model.merge(sum_scales([model.scale_maps(pair, tags)[present] for pair in views], size))

@@ -1,62 +1,74 @@
-"""CAM methods: one file each, built by name."""
+"""The methods by name: those of this package, and what other packages add as entry points `weakseg.methods`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import Parameter, signature
+from collections.abc import Mapping
 from typing import Any
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import one_of
-from weakseg.methods.base import CamMethod
-from weakseg.methods.cam.cam import PlainCam
-from weakseg.methods.cpn.cpn import Cpn
-from weakseg.methods.seam.seam import Seam
-from weakseg.methods.sipe.ae_sipe import AeSipe
-from weakseg.methods.sipe.sipe import Sipe
-from weakseg.methods.vwe.vwe import VWE
+from weakseg.errors import WeaksegError
+from weakseg.methods.base import AffinityMethod, CamMethod, SeedMethod
+from weakseg.registry import Kind, Registry
 
-CAM_METHODS: dict[str, type[CamMethod]] = {
-    "cam": PlainCam,
-    "seam": Seam,
-    "vwe": VWE,
-    "cpn": Cpn,
-    "sipe": Sipe,
-    "ae-sipe": AeSipe,
-}
+GROUP = "weakseg.methods"
+
+
+class _Methods(Registry[Kind]):
+    """The methods of one kind; an entry point counts where its class is of that kind."""
+
+    def __init__(self, kind: str, base: type, own: Mapping[str, str]) -> None:
+        super().__init__(kind, GROUP, own)
+        self._base = base
+
+    def names(self) -> list[str]:
+        """All names, those of the package first."""
+        return [name for name in super().names() if name in self._own or issubclass(self._loaded(name), self._base)]
+
+    def _loaded(self, name: str) -> type:
+        found: Any = self.get(name)
+        return found  # type: ignore[no-any-return]
+
+
+SEEDS: Registry[type[SeedMethod]] = _Methods(
+    "CAM method",
+    SeedMethod,
+    {
+        "cam": "weakseg.methods.cam.cam:PlainCam",
+        "seam": "weakseg.methods.seam.seam:Seam",
+        "vwe": "weakseg.methods.vwe.vwe:VWE",
+        "cpn": "weakseg.methods.cpn.cpn:Cpn",
+        "sipe": "weakseg.methods.sipe.sipe:Sipe",
+        "ae-sipe": "weakseg.methods.sipe.ae_sipe:AeSipe",
+    },
+)
+"""Seed methods: subclasses of `SeedMethod`."""
+
+AFFINITIES: Registry[type[AffinityMethod]] = _Methods(
+    "affinity method",
+    AffinityMethod,
+    {
+        "affinitynet": "weakseg.methods.affinitynet.method:AffinityNetMethod",
+        "irnet": "weakseg.methods.irnet.method:IRNetMethod",
+    },
+)
+"""Affinity methods: subclasses of `AffinityMethod`."""
 
 
 def build_cam(method: str, backbone: Backbone, n_classes: int, **options: Any) -> CamMethod:
     """Build a CAM method by name.
 
     Args:
-        method: a key of ``CAM_METHODS``.
+        method: a name of ``SEEDS`` that is trained on tags.
         backbone: see `weakseg.backbones.backbone.build_backbone`.
         n_classes: number of foreground classes.
-        options: keyword arguments of the method's class.
+        options: fields of the method's settings.
 
     Raises:
-        WeaksegError: no such method, or the method has no such option.
+        WeaksegError: no such method, or one that is not trained.
+        ValueError: the method has no such option, or not that value of it.
     """
-    if method not in CAM_METHODS:
-        raise one_of("CAM method", method, CAM_METHODS)
-    known = option_names(method)
-    for name in options:
-        if name not in known:
-            raise one_of(f"option of {method}", name, known)
-    build: Callable[..., CamMethod] = CAM_METHODS[method]
-    return build(backbone, n_classes, **options)
-
-
-def option_names(method: str) -> list[str]:
-    """The options of a CAM method, its own first, then those that it hands on to its base (``**common``)."""
-    names: dict[str, None] = {}
-    for maker in (vars(kind)["__init__"] for kind in CAM_METHODS[method].__mro__ if "__init__" in vars(kind)):
-        _, _, _, *options = signature(maker).parameters.values()  # self, backbone, number of classes
-        names |= {option.name: None for option in options if option.kind is not Parameter.VAR_KEYWORD}
-        if not any(option.kind is Parameter.VAR_KEYWORD for option in options):
-            break
-    return list(names)
-
-
-__all__ = ["CAM_METHODS", "VWE", "AeSipe", "CamMethod", "Cpn", "PlainCam", "Seam", "Sipe", "build_cam"]
+    kind = SEEDS.get(method)
+    if not issubclass(kind, CamMethod):
+        raise WeaksegError(f"{method} is not trained on tags; available: {', '.join(SEEDS.names())}")
+    names = [f"class {index}" for index in range(n_classes)]
+    return kind.build(names, kind.Settings(**options), lambda: backbone)

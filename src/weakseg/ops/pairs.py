@@ -99,3 +99,16 @@ def pairs_to_stencil(pairs: Tensor, size: tuple[int, int], radius: int) -> Tenso
 
 def _shift(part: slice, by: int) -> slice:
     return slice(part.start + by, part.stop + by)
+
+
+def check_crop(crop: int, stride: int, radius: int) -> None:
+    """Raise ValueError where no pixel of a crop's map has all its partners.
+
+    Args:
+        crop: side of the crop in photo pixels.
+        stride: photo pixels per map pixel, a side.
+        radius: pairs are closer than this many map pixels.
+    """
+    least = stride * (2 * radius - 1)
+    if crop < least:
+        raise ValueError(f"augment.crop must be at least {least} for stride {stride} and radius {radius}")

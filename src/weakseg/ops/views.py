@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -52,6 +52,26 @@ def normalised(image: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 def with_flip(view: Tensor) -> Tensor:
     """Stack a view (3, h, w) and its horizontal flip: (2, 3, h, w), channels last in memory."""
     return torch.stack([view, view.flip(-1)]).contiguous(memory_format=torch.channels_last)
+
+
+def photo_views(
+    photo: Tensor, scales: Iterable[float], mean: Sequence[float], std: Sequence[float], *, flip: bool
+) -> Iterator[Tensor]:
+    """What a network looks at: a photo at several scales, with its mirror image if asked.
+
+    Args:
+        photo: uint8 (3, H, W), RGB.
+        scales: factors of its size.
+        mean: RGB mean on [0, 1].
+        std: RGB standard deviation on [0, 1].
+        flip: also the mirrored photo.
+
+    Yields:
+        per scale (2, 3, h, w), the view and its mirror image, or (1, 3, h, w).
+    """
+    for factor in scales:
+        view = scaled_view(photo, factor, mean, std)
+        yield with_flip(view) if flip else view[None]
 
 
 def photo_tensor(image: Tensor) -> Tensor:

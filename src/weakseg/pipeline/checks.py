@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
 
 from weakseg.data.sample import Classes, ImageSet
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError
+from weakseg.methods.registry import SEEDS
 from weakseg.pipeline.checkpoints import check_checkpoints
 from weakseg.pipeline.networks import check_networks
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.recipe import Recipe
-from weakseg.recipes.sections import DataSection
-from weakseg.refine.background import check_backgrounds
+from weakseg.recipes.schema import DataSettings
+from weakseg.refine.background import BackgroundSettings
 
 TRAINED = ("classify", "relate", "segment")
 """The stages that train a network."""
@@ -32,7 +35,7 @@ def check_lists(recipe: Recipe, source: Source) -> None:
     """
     data = recipe.data
     train = _list(source, "train", data.train)
-    if data.val != DataSection().val:
+    if data.val != DataSettings().val:
         _list(source, "val", data.val)
     if data.score is not None:
         scored = {sample.id for sample in _list(source, "score", data.score).samples}
@@ -74,5 +77,34 @@ def check_run(recipe: Recipe, run: Run, classes: Classes, stages: Iterable[str])
         WeaksegError: naming the key.
     """
     check_checkpoints(recipe, run, classes)
-    check_networks(recipe, len(classes), stages)
+    check_networks(recipe, classes.names, stages)
     check_backgrounds(recipe)
+
+
+def check_backgrounds(recipe: Recipe) -> None:
+    """Raise WeaksegError if a rule is own and the recipe's seed method makes no background channel."""
+    if SEEDS.get(recipe.classify.method).background:
+        return
+    having = [name for name, method in SEEDS.all().items() if method.background]
+    for key, section in _backgrounds(recipe):
+        if section.rule == "own":
+            methods = f", or classify.method to one of {', '.join(having)}" if having else ""
+            raise WeaksegError(
+                f"{key}.rule is own, but the CAM method {recipe.classify.method} makes no background channel: "
+                f"set it to constant or power{methods}"
+            )
+
+
+def _backgrounds(recipe: Recipe) -> Iterator[tuple[str, BackgroundSettings]]:
+    """The backgrounds that the recipe's stages read, by key."""
+    relate = recipe.relate
+    sections: dict[str, tuple[str, Any]] = {
+        "localize": ("localize", recipe.localize),
+        "refine": ("refine", recipe.refine),
+    }
+    sections["relate"] = (f"relate.{relate.method}", relate.chosen)
+    for stage, (key, section) in sections.items():
+        for field in fields(section) if stage in recipe.stages else ():
+            value = getattr(section, field.name)
+            if isinstance(value, BackgroundSettings):
+                yield f"{key}.{field.name}", value

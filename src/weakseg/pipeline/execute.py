@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 
 from weakseg import __version__
 from weakseg.data.sample import ImageSet
-from weakseg.data.source import Source, open_source
+from weakseg.data.source import Source, open_source, training_warnings
 from weakseg.files import read_json, write_json
+from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
 from weakseg.pipeline.inputs import fingerprint, readable, reduced
 from weakseg.pipeline.networks import weights_origin
@@ -22,10 +24,8 @@ from weakseg.pipeline.rundir.outputs import check_outputs
 from weakseg.pipeline.rundir.provenance import FILES, check_photos, write_photos
 from weakseg.pipeline.rundir.run import Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages, stage_keys
-from weakseg.pipeline.stages import ALL
 from weakseg.pipeline.truths import truth_warnings
 from weakseg.recipes.recipe import Recipe
-from weakseg.report.datalist import training_warnings
 from weakseg.training.device import build_fabric, describe, peak_memory_mib
 from weakseg.training.progress import logging_to, say
 
@@ -36,7 +36,14 @@ MEASURED = ("weakseg", "libraries", "machine", "started", "finished", "peak_memo
 LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lightning-fabric", "numpy", "pillow")
 
 
-def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False) -> Run:
+def execute(
+    recipe: Recipe,
+    data: str,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    show: Callable[[Context], object] | None = None,
+) -> Run:
     """Run a recipe on a data source into a directory; go on where an earlier call was interrupted.
 
     Args:
@@ -44,6 +51,7 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         data: the string that opens the source.
         folder: the run's directory.
         overwrite: start afresh there, whatever run it holds.
+        show: called when all stages are done, such as to draw pictures of what they made.
 
     Raises:
         WeaksegError: for data that cannot be used, a directory that holds something else or a run on other data, or
@@ -51,7 +59,11 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
     """
     run = open_folder(folder)
     source = open_source(data)
-    with run.locked(), logging_to(run.folder / "log.txt"):
+    hardware = recipe.hardware
+    # The processes of a run start here: one of them holds the directory for all.
+    fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
+    held = run.locked() if fabric.is_global_zero else nullcontext()
+    with held, logging_to(run.folder / "log.txt"):
         say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
         CONTENTS.load(run.folder / FILES)
         check_lists(recipe, source)
@@ -63,8 +75,6 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         for text in doubts:
             say(f"data: {text}", "yellow")
         source = replace(source, warnings=(*source.warnings, *slips, *doubts))
-        hardware = recipe.hardware
-        fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
         context, unreadable = prepare(recipe, source, run, fabric)
         for text in unreadable:
             say(f"left out: {text}", "yellow")
@@ -94,6 +104,8 @@ def execute(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False)
         if not measured:
             _write_manifest(context, data, problems, larger, finished=False)
         run_stages(context, stages, keys, incomplete)
+        if show is not None:
+            show(context)
         run.tidy(recipe.stages)
         _write_manifest(context, data, problems, larger, finished=True, measured=measured)
     return run

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
-from weakseg.backbones.backbone import build_backbone
+from weakseg.backbones.backbone import Backbone, BackboneSettings
 from weakseg.errors import WeaksegError
-from weakseg.methods.affinitynet.network import AffinityNet
-from weakseg.methods.base import CamMethod
-from weakseg.methods.irnet.network import IRNet
-from weakseg.methods.registry import CAM_METHODS, build_cam
+from weakseg.methods.base import AffinityMethod, SeedMethod
+from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.methods.released import load_checkpoint
 from weakseg.pipeline.rundir.run import file_hash
 from weakseg.recipes.recipe import Recipe
-from weakseg.recipes.sections import BackboneSection
-from weakseg.segmentation.networks import SegmentationNet, build_segmentation
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.training.checkpoint import load_weights
 from weakseg.training.seeding import derive_seed
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def backbone_of(recipe: Recipe, stage: str) -> BackboneSection:
+def backbone_of(recipe: Recipe, stage: str) -> BackboneSettings:
     """The backbone of a stage: its own where it names one, else the recipe's."""
     return getattr(getattr(recipe, stage), "backbone", None) or recipe.backbone
 
@@ -60,71 +59,56 @@ def weights_key(recipe: Recipe, stage: str) -> dict[str, str]:
     return {name: value for name, value in origin.items() if name != "checkpoint" or "sha256" not in origin}
 
 
-def cam_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> CamMethod:
-    """The CAM network; ``pretrained`` loads the backbone's weights or the stage's checkpoint, else the caller loads."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(recipe.seed, "classify", "init"))
-        backbone = build_backbone(**_options(recipe, "classify", pretrained=pretrained))
-        try:
-            model = build_cam(recipe.classify.method, backbone, n_classes, **recipe.classify.options)
-        except (TypeError, ValueError, WeaksegError) as error:
-            key = "options" if recipe.classify.method in CAM_METHODS else "method"
-            raise WeaksegError(f"classify.{key}: {error}") from error
-    return _started(model, recipe, "classify", pretrained=pretrained)
+def seed_method(recipe: Recipe, names: Sequence[str], *, pretrained: bool) -> SeedMethod:
+    """The seed method of classify and localize.
 
-
-def affinity_network(recipe: Recipe, *, pretrained: bool) -> AffinityNet:
-    """The network of relate.method affinitynet."""
-    section = recipe.relate.affinitynet
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
-        backbone = build_backbone(**_options(recipe, "relate", pretrained=pretrained))
-        levels = tuple(range(len(backbone.channels)))[-section.levels :]
-        model = AffinityNet(
-            backbone,
-            levels=levels,
-            widths=section.widths,
-            group_norm=section.group_norm,
-            reduction=section.reduction,
-            stride=section.stride,
-            radius=section.radius,
-            frozen_levels=section.frozen_levels,
+    Args:
+        recipe: the settings.
+        names: of the classes.
+        pretrained: load the backbone's weights or the stage's checkpoint; else the caller loads a trained state.
+    """
+    section = recipe.classify
+    with _seeded(recipe, "classify"):
+        method = SEEDS.get(section.method).build(
+            names, section.options, lambda: _backbone(recipe, "classify", pretrained=pretrained)
         )
-    return _started(model, recipe, "relate", pretrained=pretrained)
+    return _started(method, recipe, "classify", pretrained=pretrained)
 
 
-def boundary_network(recipe: Recipe, *, pretrained: bool) -> IRNet:
-    """The network of relate.method irnet."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(recipe.seed, "relate", "init"))
-        backbone = build_backbone(**_options(recipe, "relate", pretrained=pretrained))
-        model = IRNet(backbone, radius=recipe.relate.irnet.radius)
-    return _started(model, recipe, "relate", pretrained=pretrained)
+def affinity_method(recipe: Recipe) -> AffinityMethod:
+    """The affinity method of relate, with its settings."""
+    return AFFINITIES.get(recipe.relate.method)(recipe.relate.chosen)
 
 
-def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> SegmentationNet:
-    """The segmentation network, with ``n_classes`` + 1 outputs."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(recipe.seed, "segment", "init"))
-        options = _options(recipe, "segment", pretrained=pretrained)
-        name = options.pop("name")
-        return build_segmentation(recipe.segment.network, backbone_name=name, n_labels=n_classes + 1, **options)
+def affinity_network(recipe: Recipe, *, pretrained: bool) -> nn.Module:
+    """The network of the affinity method; ``pretrained`` as for `seed_method`."""
+    with _seeded(recipe, "relate"):
+        network = affinity_method(recipe).network(_backbone(recipe, "relate", pretrained=pretrained))
+    return _started(network, recipe, "relate", pretrained=pretrained)
 
 
-def builders(recipe: Recipe, n_classes: int, *, pretrained: bool) -> dict[str, Callable[[], nn.Module]]:
-    """What builds the network of each of the recipe's stages that trains one; ``pretrained`` as for `cam_network`."""
-    related = boundary_network if recipe.relate.method == "irnet" else affinity_network
+def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> nn.Module:
+    """The segmentation network, with ``n_classes`` + 1 outputs; ``pretrained`` as for `seed_method`."""
+    section = backbone_of(recipe, "segment")
+    if not pretrained:
+        section = replace(section, weights="none")
+    with _seeded(recipe, "segment"):
+        return SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
+
+
+def builders(recipe: Recipe, names: Sequence[str], *, pretrained: bool) -> dict[str, Callable[[], nn.Module]]:
+    """What builds the network of each of the recipe's stages that trains one; ``pretrained`` as for `seed_method`."""
     build: dict[str, Callable[[], nn.Module]] = {
-        "classify": lambda: cam_network(recipe, n_classes, pretrained=pretrained),
-        "relate": lambda: related(recipe, pretrained=pretrained),
-        "segment": lambda: segmentation_network(recipe, n_classes, pretrained=pretrained),
+        "classify": lambda: seed_method(recipe, names, pretrained=pretrained),
+        "relate": lambda: affinity_network(recipe, pretrained=pretrained),
+        "segment": lambda: segmentation_network(recipe, len(names), pretrained=pretrained),
     }
     return {stage: build[stage] for stage in recipe.stages if stage in build}
 
 
-def check_networks(recipe: Recipe, n_classes: int, stages: Iterable[str]) -> None:
+def check_networks(recipe: Recipe, names: Sequence[str], stages: Iterable[str]) -> None:
     """Build and forget the networks of stages. Raises WeaksegError for a wrong name, option or weights file."""
-    build = builders(recipe, n_classes, pretrained=True)
+    build = builders(recipe, names, pretrained=True)
     for stage in stages:
         if stage in build:
             build[stage]()
@@ -137,11 +121,16 @@ def trained(model: Network, weights: Path, device: torch.device) -> Network:
     return model.eval()
 
 
-def _options(recipe: Recipe, stage: str, *, pretrained: bool) -> dict[str, Any]:
-    options = backbone_of(recipe, stage).model_dump()
-    if not pretrained or checkpoint_of(recipe, stage) is not None:
-        options["weights"] = "none"
-    return options
+def _backbone(recipe: Recipe, stage: str, *, pretrained: bool) -> Backbone:
+    return backbone_of(recipe, stage).build(pretrained=pretrained and checkpoint_of(recipe, stage) is None)
+
+
+@contextmanager
+def _seeded(recipe: Recipe, stage: str) -> Iterator[None]:
+    """Initialise with the random numbers of a stage, and leave those of others as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(recipe.seed, stage, "init"))
+        yield
 
 
 def _started(model: Network, recipe: Recipe, stage: str, *, pretrained: bool) -> Network:

@@ -11,14 +11,19 @@ from typing import Any, Literal
 from lightning_fabric import Fabric
 
 from weakseg import __version__
-from weakseg.data.sample import ImageSet, Sample
+from weakseg.data.classmaps import ClassMaps, load_maps
+from weakseg.data.images import read_mask
+from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.source import Source
 from weakseg.pipeline.rundir.outputs import record_outputs
 from weakseg.pipeline.rundir.run import Run, digest
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.stages import READS, StageName
 from weakseg.training.device import peak_memory_mib
+from weakseg.training.memory import allocating
 from weakseg.training.progress import say
 from weakseg.training.seeding import derive_seed
+from weakseg.training.train import Trainer
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,10 @@ class Context:
         wanted = {sample.id for sample in self.source.splits[self.recipe.data.score]}
         return ImageSet(images.classes, [sample for sample in images.samples if sample.id in wanted])
 
+    def scored_lists(self) -> tuple[ImageSet, ImageSet | None]:
+        """What is scored, with its ground truth: photos of train, and of val where there are some."""
+        return self.scored(), self.true_masks("val") if self.val else None
+
     def folder(self, stage: str) -> Path:
         """Where a stage writes."""
         return self.run.stage_folder(stage)
@@ -82,10 +91,23 @@ class Context:
         """Where ``predict`` writes the mask of a sample."""
         return self.file("predict", "masks", sample, ".png")
 
+    def read_maps(self, sample: Sample) -> ClassMaps:
+        """The class maps that ``localize`` has written."""
+        return load_maps(self.maps_path(sample))
+
+    def read_pseudo_mask(self, sample: Sample) -> Array:
+        """The mask that ``refine`` has written, values as on disk."""
+        return read_mask(self.pseudo_mask_path(sample))
+
+    def read_prediction(self, sample: Sample) -> Array:
+        """The mask that ``predict`` has written, values as on disk."""
+        return read_mask(self.prediction_path(sample))
+
     @property
-    def less_memory(self) -> str:
-        """What makes the work on a photo need less memory."""
-        return less_memory(self.recipe)
+    def trainer(self) -> Trainer:
+        """Where networks are trained."""
+        hardware = self.recipe.hardware
+        return Trainer(self.fabric, self.run.log, hardware.workers, hardware.checkpoint_seconds)
 
     def seed(self, *parts: object) -> int:
         """A seed for a purpose, derived from the recipe's."""
@@ -99,21 +121,24 @@ def less_memory(recipe: Recipe) -> str:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the pipeline.
+    """A step of the pipeline; `weakseg.recipes.stages.READS` says what it reads.
 
     Attributes:
         name: of the stage and its folder.
-        needs: stages whose output it reads, where the recipe has them.
         settings: the part of the recipe that its output depends on.
         inputs: what else it depends on (lists of samples), as hashes.
         work: does it; returns a summary for the manifest. Called again after an interruption, it goes on.
     """
 
-    name: str
-    needs: tuple[str, ...]
+    name: StageName
     settings: Callable[[Recipe], Any]
     inputs: Callable[[Context], Any]
     work: Callable[[Context], dict[str, Any]]
+
+    @property
+    def reads(self) -> tuple[StageName, ...]:
+        """The stages whose output it reads, where the recipe has them."""
+        return (*READS[self.name].needed, *READS[self.name].used)
 
 
 def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
@@ -125,7 +150,7 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
                 "stage": stage.name,
                 "settings": stage.settings(context.recipe),
                 "inputs": stage.inputs(context),
-                "needs": {name: keys[name] for name in stage.needs if name in keys},
+                "needs": {name: keys[name] for name in stage.reads if name in keys},
                 "seed": context.recipe.seed,
                 "weakseg": __version__,
             }
@@ -146,7 +171,8 @@ def run_stages(
         context.run.drop_results()
         context.run.begin(stage.name, key)
         start, cpu_start = time.monotonic(), time.process_time()
-        summary = stage.work(context)
+        with allocating(stage.name, less_memory(context.recipe)):
+            summary = stage.work(context)
         record_outputs(context.folder(stage.name))
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)

@@ -14,7 +14,11 @@ from pydantic import ValidationError
 from yaml import YAMLError
 
 from weakseg.errors import WeaksegError, one_of
-from weakseg.recipes.recipe import Recipe
+from weakseg.methods.registry import AFFINITIES, SEEDS
+from weakseg.recipes.recipe import Recipe, recipe_kind
+from weakseg.refine.registry import REFINEMENTS
+from weakseg.registry import Registry
+from weakseg.settings import mistake
 
 Tree = dict[str, Any]
 
@@ -61,11 +65,9 @@ def _read(kind: str, name: str, shipped: dict[str, Traversable]) -> Tree:
 
 
 def _merge(base: Tree, change: Tree) -> Tree:
-    merged = dict(base)
-    for key, value in change.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+    tree = OmegaConf.to_container(OmegaConf.merge(base, change), resolve=True)
+    assert isinstance(tree, dict)
+    return {str(key): value for key, value in tree.items()}
 
 
 def _overlay(name: str, recipe: str) -> Tree:
@@ -116,32 +118,37 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 
 def validate(tree: Tree) -> Recipe:
     """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
+    kind = _kind(tree)
     try:
-        return Recipe.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
-        raise WeaksegError(_explain(error)) from error
+        raise WeaksegError(_told(error, kind)) from error
 
 
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"]) or "recipe"
-    if first["type"] == "extra_forbidden":
-        names = _siblings(tuple(first["loc"][:-1]))
-        return f"unknown key {key}; available there: {', '.join(names)}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}{given}"
+def _kind(tree: Tree) -> type[Recipe]:
+    """The class of recipes that a tree is of, by its seed method; names of methods are checked."""
+    section = tree.get("classify")
+    seed = section.get("method", "cam") if isinstance(section, dict) else "cam"
+    related = tree.get("relate")
+    chosen = related.get("method", "affinitynet") if isinstance(related, dict) else "affinitynet"
+    refined = tree.get("refine")
+    steps = refined.get("steps", ()) if isinstance(refined, dict) else ()
+    names: list[tuple[str, Registry[Any], Any]] = [
+        ("classify.method", SEEDS, seed),
+        ("relate.method", AFFINITIES, chosen),
+    ]
+    names += [("refine.steps", REFINEMENTS, step) for step in (steps if isinstance(steps, (list, tuple)) else ())]
+    for key, registry, name in names:
+        try:
+            registry.get(str(name))
+        except WeaksegError as error:
+            raise WeaksegError(f"{key}: {error}") from error
+    return recipe_kind(str(seed))
 
 
-def _siblings(path: tuple[int | str, ...]) -> list[str]:
-    section: Any = Recipe
-    for part in path:
-        if not isinstance(part, str) or part not in getattr(section, "model_fields", {}):
-            continue
-        annotation = section.model_fields[part].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        section = next((item for item in options if hasattr(item, "model_fields")), section)
-    return list(section.model_fields)
+def _told(error: ValidationError, kind: type[Recipe]) -> str:
+    text = mistake(error, kind)
+    return text if error.errors()[0]["loc"] else f"recipe: {text}"
 
 
 def _first_line(error: Exception) -> str:

@@ -2,106 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from functools import lru_cache
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from annotated_types import MinLen
+from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
-from weakseg.recipes.refine_sections import WALKS, InstancesSection, Preset, RefineSection
-from weakseg.recipes.relate_sections import RelateSection
-from weakseg.recipes.sections import (
-    AugmentSection,
-    BackboneSection,
-    ClassifySection,
-    DataSection,
-    LocalizeSection,
-    PositiveInt,
-    Scale,
-    Section,
-    TrainSection,
+from weakseg.backbones.backbone import BackboneSettings
+from weakseg.methods.base import AffinityMethod, SeedMethod
+from weakseg.methods.irnet.instances import InstancesSettings
+from weakseg.methods.registry import AFFINITIES, SEEDS
+from weakseg.recipes.schema import (
+    ClassifySettings,
+    DataSettings,
+    HardwareSettings,
+    LocalizeSettings,
+    RefineSettings,
+    RelateSettings,
+    SegmentSettings,
 )
-
-StageName = Literal["classify", "localize", "relate", "refine", "instances", "segment", "predict", "evaluate"]
-STAGES: tuple[StageName, ...] = get_args(StageName)
-NEEDS: dict[StageName, tuple[StageName, ...]] = {
-    "localize": ("classify",),
-    "relate": ("localize",),
-    "refine": ("localize",),
-    "instances": ("localize", "relate"),
-    "segment": ("refine",),
-    "predict": ("segment",),
-}
-DEFAULT_STAGES = tuple(stage for stage in STAGES if stage != "instances")
+from weakseg.recipes.stages import DEFAULT_STAGES, READS, STAGES, StageName
+from weakseg.refine.base import RefinementStep
+from weakseg.refine.registry import REFINEMENTS
+from weakseg.segmentation.inference import PredictSettings
+from weakseg.settings import Count, settings
 
 
-class SegmentSection(Section):
-    """The segmentation network."""
+class Recipe(BaseModel):
+    """One system, from tags to masks; `recipe_kind` gives the class that knows a method's settings."""
 
-    network: str = "deeplabv3plus"
-    backbone: BackboneSection | None = None
-    targets: Literal["pseudo", "truth"] = "pseudo"
-    augment: AugmentSection = AugmentSection()
-    train: TrainSection = TrainSection()
-
-    @model_validator(mode="after")
-    def _batch(self) -> SegmentSection:
-        if self.train.batch_size < 2:
-            raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
-        return self
-
-
-class PredictSection(Section):
-    """Segmentation inference. ``crf`` is a preset of the dense CRF that refines the network's probabilities."""
-
-    scales: Annotated[tuple[Scale, ...], Field(min_length=1)] = (1.0,)
-    flip: bool = True
-    crf: Preset | None = None
-
-
-class HardwareSection(Section):
-    """Where and how it runs; no result depends on it but for rounding."""
-
-    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    devices: PositiveInt = 1
-    precision: str = "32-true"
-    workers: Annotated[int, Field(ge=0)] = 0
-    threads: Annotated[int, Field(ge=0)] = 0
-    checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
-
-
-class Recipe(Section):
-    """One system, from tags to masks."""
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     name: str
+    """What it is called."""
     description: str = ""
-    stages: Annotated[tuple[StageName, ...], Field(min_length=1)] = DEFAULT_STAGES
-    seed: Annotated[int, Field(ge=0)] = 0
+    """What it is."""
+    stages: Annotated[tuple[StageName, ...], MinLen(1)] = DEFAULT_STAGES
+    """What is done, in this order."""
+    seed: Count = 0
+    """Of all random choices."""
     chosen_with_masks: str = ""
-    data: DataSection = DataSection()
-    backbone: BackboneSection = BackboneSection()
-    classify: ClassifySection = ClassifySection()
-    localize: LocalizeSection = LocalizeSection()
-    relate: RelateSection = RelateSection()
-    refine: RefineSection = RefineSection()
-    instances: InstancesSection = InstancesSection()
-    segment: SegmentSection = SegmentSection()
-    predict: PredictSection = PredictSection()
-    hardware: HardwareSection = HardwareSection()
+    """Which of the settings were chosen by looking at true masks."""
+    data: DataSettings = DataSettings()
+    """The photos."""
+    backbone: BackboneSettings = BackboneSettings()
+    """The network under every network that names none of its own."""
+    classify: ClassifySettings = ClassifySettings()
+    """The seed method and its training."""
+    localize: LocalizeSettings = LocalizeSettings()
+    """Class maps."""
+    relate: RelateSettings = RelateSettings()
+    """The affinity network and its training."""
+    refine: RefineSettings = RefineSettings()
+    """Pseudo masks."""
+    instances: InstancesSettings = InstancesSettings()
+    """Objects one by one; their walk is that of refine.boundary_walk."""
+    segment: SegmentSettings = SegmentSettings()
+    """The segmentation network and its training."""
+    predict: PredictSettings = PredictSettings()
+    """Masks by the segmentation network."""
+    hardware: HardwareSettings = HardwareSettings()
+    """Where it runs."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         order = [STAGES.index(stage) for stage in self.stages]
         if order != sorted(set(order)):
             raise ValueError(f"stages must be distinct and in the order {', '.join(STAGES)}")
-        for stage, sources in NEEDS.items():
-            missing = [name for name in sources if name not in self.stages]
-            if stage in self.stages and missing and not (stage == "segment" and self.uses_true_masks):
+        for stage, reads in READS.items():
+            missing = [name for name in reads.needed if name not in self.stages and self._cannot_do_without(name)]
+            if stage in self.stages and missing:
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
         self._check_walks()
         return self
 
+    def _cannot_do_without(self, stage: StageName) -> bool:
+        if stage == "classify":
+            return SEEDS.get(self.classify.method).trained
+        return not (stage == "refine" and self.uses_true_masks)
+
     def _check_walks(self) -> None:
         """A walk, and the search for instances, need the affinity network that was made for them."""
-        needs = [(f"refine.steps has {step}", WALKS[step]) for step in self.refine.steps if step in WALKS]
+        walks = {name: REFINEMENTS.get(name).affinity for name in self.refine.steps}
+        needs = [(f"refine.steps has {step}", method) for step, method in walks.items() if method is not None]
         needs = needs if "refine" in self.stages else []
         if "instances" in self.stages:
             needs.append(("stages has instances", "irnet"))
@@ -109,7 +92,7 @@ class Recipe(Section):
             if "relate" not in self.stages:
                 raise ValueError(f"{what}, which needs the stage relate")
             if self.relate.method != method:
-                step = next(step for step, name in WALKS.items() if name == self.relate.method)
+                step = AFFINITIES.get(self.relate.method).step
                 raise ValueError(
                     f"{what}, which needs relate.method={method}; set that or leave it out "
                     f"({self.relate.method} has the refinement {step})"
@@ -129,3 +112,41 @@ class Recipe(Section):
     def uses_true_masks(self) -> bool:
         """Whether training opens ground-truth masks (the upper bound ``supervised`` alone)."""
         return self.segment.targets == "truth"
+
+
+def recipe_kind(seed: str) -> type[Recipe]:
+    """The class of recipes with a seed method: its sections have the settings of all methods and steps there are.
+
+    Args:
+        seed: name of the seed method.
+
+    Raises:
+        WeaksegError: no such method.
+    """
+    return _kind(SEEDS.get(seed), tuple(AFFINITIES.all().items()), tuple(REFINEMENTS.all().items()))
+
+
+@lru_cache(maxsize=32)
+def _kind(
+    seed: type[SeedMethod],
+    affinities: tuple[tuple[str, type[AffinityMethod]], ...],
+    refinements: tuple[tuple[str, type[RefinementStep]], ...],
+) -> type[Recipe]:
+    classify = _with(ClassifySettings, {"options": seed.Settings})
+    relate = _with(RelateSettings, {name: method.Settings for name, method in affinities})
+    steps = {name: step.Settings for name, step in refinements if name != "background"}
+    refine = _with(RefineSettings, steps)
+    sections: dict[str, Any] = {
+        "classify": (classify, classify()),
+        "relate": (relate, relate()),
+        "refine": (refine, refine()),
+    }
+    return create_model("Recipe", __base__=Recipe, **sections)
+
+
+def _with(section: type, fields: dict[str, type]) -> type:
+    """A section with more fields, each the settings of what it is called after."""
+    names = {name.replace("-", "_"): kind for name, kind in fields.items()}
+    body = {name: kind() for name, kind in names.items()}
+    about = {"__annotations__": names, "__module__": __name__, "__doc__": section.__doc__}
+    return settings(type(section.__name__, (section,), body | about))

@@ -1,20 +1,51 @@
-"""Background channels for the maps of a photo, by the rule of a recipe."""
+"""Background channels for the maps of a photo."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Interval
 
 from weakseg.data.classmaps import ClassMaps
+from weakseg.data.sample import Array
 from weakseg.errors import WeaksegError
-from weakseg.methods.registry import CAM_METHODS
 from weakseg.ops.maps import background_power, resize_maps
-from weakseg.recipes.recipe import Recipe
-from weakseg.recipes.sections import BackgroundSection
+from weakseg.refine.base import RefinementStep
+from weakseg.settings import Positive, Unit, settings
 
 
-def add_background(maps: ClassMaps, section: BackgroundSection) -> ClassMaps:
+@settings
+class BackgroundSettings:
+    """How strong the background is at a pixel; a label wins where it is the strongest."""
+
+    rule: Literal["constant", "power", "own"] = "constant"
+    """"constant": ``threshold``; "power": (1 - strongest class)^``alpha``, AffinityNet's; "own": the CAM method's own
+    channel times ``weight``."""
+    threshold: Unit = 0.2
+    """Strength by the rule "constant"; higher makes more background."""
+    alpha: Positive = 16.0
+    """Exponent of the rule "power"; higher makes less background."""
+    weight: Annotated[float, Interval(ge=0, le=10)] = 1.0
+    """Factor of the rule "own"; higher makes more background."""
+
+    def used(self) -> dict[str, Any]:
+        """The rule and the one number that it reads."""
+        number = {"constant": "threshold", "power": "alpha", "own": "weight"}[self.rule]
+        return {"rule": self.rule, number: getattr(self, number)}
+
+
+class Background(RefinementStep):
+    """A background channel at full resolution."""
+
+    Settings: ClassVar[type[Any]] = BackgroundSettings
+
+    def __call__(self, image: Array, maps: ClassMaps) -> ClassMaps:
+        """See `add_background`."""
+        return add_background(maps, self.settings)
+
+
+def add_background(maps: ClassMaps, section: BackgroundSettings) -> ClassMaps:
     """Maps at the photo's size, the background channel first.
 
     Args:
@@ -50,26 +81,3 @@ def own_background(maps: ClassMaps) -> ClassMaps:
     if 0 not in maps.classes[:1]:
         raise WeaksegError("the maps have no background channel: set the background rule to constant or power")
     return ClassMaps(maps.classes[:1], maps.scores[:1], maps.size)
-
-
-def check_backgrounds(recipe: Recipe) -> None:
-    """Raise WeaksegError if a rule is own and the recipe's CAM method makes no background channel."""
-    having = [name for name, method in CAM_METHODS.items() if method.background]
-    for key, section in _sections(recipe):
-        if section.rule == "own" and recipe.classify.method not in having:
-            methods = f", or classify.method to one of {', '.join(having)}" if having else ""
-            raise WeaksegError(
-                f"{key}.rule is own, but the CAM method {recipe.classify.method} makes no background channel: "
-                f"set it to constant or power{methods}"
-            )
-
-
-def _sections(recipe: Recipe) -> Iterator[tuple[str, BackgroundSection]]:
-    """The background sections that the recipe's stages read, by key."""
-    if "localize" in recipe.stages:
-        yield "localize.background", recipe.localize.background
-    if "relate" in recipe.stages and recipe.relate.method == "irnet":
-        yield "relate.irnet.foreground", recipe.relate.irnet.foreground
-        yield "relate.irnet.background", recipe.relate.irnet.background
-    if "refine" in recipe.stages:
-        yield "refine.background", recipe.refine.background

@@ -5,9 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from weakseg.data.sample import ImageSet, Sample, Source
-from weakseg.data.source import open_source, summary
-from weakseg.data.sources.tags import tag_warnings
+from weakseg.data.sample import Sample, Source
+from weakseg.data.source import open_source, summary, training_warnings
 from weakseg.data.truth import check_truth, survey
 from weakseg.training.progress import bar
 
@@ -46,15 +45,6 @@ def list_source(spec: str) -> None:
         truth = survey(samples, source.classes, progress=running.advance)
     for text in check_truth(truth, source.classes, source.classes_file):
         _warn(text)
-
-
-def training_warnings(source: Source, split: str) -> list[str]:
-    """What looks like a slip in the tags of a split; none where the source has no such split, or composes it."""
-    samples = source.splits.get(split, ())
-    if not isinstance(samples, list) or not samples:
-        return []
-    named = source.classes_file is not None and source.classes_file.is_file()
-    return tag_warnings(ImageSet(source.classes, samples), named=named)
 
 
 def _once(source: Source) -> list[Sample]:

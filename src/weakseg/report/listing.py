@@ -13,11 +13,11 @@ from weakseg.data.source import open_source
 from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError, one_of
 from weakseg.evaluation.scoring import score_masks
+from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.newphotos.finding import mask_reader
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.loading import overlay_files, recipe_files
-from weakseg.report.doubts import doubts
 from weakseg.report.table import class_table, run_table
 
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
@@ -76,9 +76,10 @@ def print_run(folder: Path) -> None:
     problems = left_out(run)
     if problems:
         out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-    drawn = (manifest["stages"].get("evaluate", {}).get("summary") or {}).get("pictures", ())
-    if drawn:  # others there are of an earlier recipe
-        out.print(f"pictures: {', '.join(str(folder / 'pictures' / name) for name in drawn)}", soft_wrap=True)
+    evaluated = "evaluate" in run.read_recipe().stages  # other pictures are of an earlier recipe
+    drawn = sorted((folder / "pictures").glob("*.png")) if evaluated else []
+    if drawn:
+        out.print(f"pictures: {', '.join(map(str, drawn))}", soft_wrap=True)
     out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
 
 

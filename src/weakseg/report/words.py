@@ -13,7 +13,7 @@ from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import write_json
 from weakseg.methods.vwe.vwe import VWE
-from weakseg.pipeline.networks import cam_network, trained
+from weakseg.pipeline.networks import seed_method, trained
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.word_pages import draw_pages
 from weakseg.report.word_search import Word, find_words
@@ -79,7 +79,7 @@ def _network(run: Run) -> tuple[VWE, Tensor]:
     weights = run.weights_path("classify")
     if "classify" not in recipe.stages or not weights.exists():
         raise WeaksegError(f"{run.folder}: no trained CAM network there; finish `weakseg run` with a classify stage")
-    model = cam_network(recipe, len(run.read_classes()), pretrained=False)
+    model = seed_method(recipe, run.read_classes().names, pretrained=False)
     if not isinstance(model, VWE) or model.words is None:
         raise WeaksegError(
             f"{run.folder}: its CAM method {recipe.classify.method} has no visual words; "

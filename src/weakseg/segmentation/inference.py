@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from annotated_types import MinLen
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from weakseg.data.images import working_size
 from weakseg.data.sample import Array
 from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.tiles import Size, enlarged, resized_rows, strips, tiles
-from weakseg.ops.views import photo_tensor, resized, scaled_size, scaled_view, with_flip
-from weakseg.recipes.recipe import PredictSection
+from weakseg.ops.views import photo_tensor, photo_views, resized, scaled_size
+from weakseg.refine.steps import Preset
 from weakseg.segmentation.networks import SegmentationNet
 from weakseg.segmentation.piecewise import coarse_logits, logit_rows
+from weakseg.settings import Scale, settings
+from weakseg.training.device import giving_back_memory
 
 WHOLE = 2_500_000
 """Pixels of a view that a network looks at in one go: more than any VOC photo has at twice its size, both mirrored."""
@@ -27,6 +30,29 @@ CRF_SCORES = 8_000_000
 OVERLAP = 256
 """Pixels that the regions of a huge photo see of each other."""
 _BUDGET = 900_000_000  # bytes of features and logits of a region
+
+
+@settings
+class PredictSettings:
+    """How a trained segmentation network looks at a photo."""
+
+    scales: Annotated[tuple[Scale, ...], MinLen(1)] = (1.0,)
+    """Factors of the photo's size, or of its working size (data.long_side)."""
+    flip: bool = True
+    """Also look at the mirrored photo."""
+    crf: Preset | None = None
+    """Preset of the dense CRF that refines the network's probabilities; null for none."""
+
+
+class _Looks(NamedTuple):
+    """`PredictSettings` for one photo; at a working size scales may be any."""
+
+    scales: tuple[float, ...]
+    flip: bool
+    crf: str | None
+
+
+Looks = PredictSettings | _Looks
 
 
 class Segmented(NamedTuple):
@@ -43,7 +69,7 @@ class Segmented(NamedTuple):
 
 @torch.no_grad()
 def segment_photo(
-    model: SegmentationNet, image: Array, section: PredictSection, device: torch.device, long_side: int | None = None
+    model: nn.Module, image: Array, section: PredictSettings, device: torch.device, long_side: int | None = None
 ) -> Segmented:
     """The most probable label of each pixel of a photo.
 
@@ -62,27 +88,34 @@ def segment_photo(
         labels and confidence at the photo's size, on the CPU.
     """
     height, width = image.shape[:2]
-    section = at_working_size(section, (height, width), long_side)
-    if height * width * max(1.0, *section.scales) ** 2 <= WHOLE:
-        return _strongest(probabilities(model, image, section, device))
+    looks = at_working_size(section, (height, width), long_side)
+    if height * width * max(1.0, *looks.scales) ** 2 <= WHOLE:
+        return _strongest(probabilities(model, image, looks, device))
+    side = max(64, math.isqrt(WHOLE) // math.ceil(max(1.0, *looks.scales)))
+    side = region_side(model, looks) if isinstance(model, SegmentationNet) else side
     labels, confidence = torch.empty(height, width, dtype=torch.uint8), torch.empty(height, width)
-    for tile in tiles((height, width), region_side(model, section), OVERLAP):
-        part = _in_tiles(model, np.ascontiguousarray(image[tile.window]), section, device)
-        labels[tile.core], confidence[tile.core] = part.labels[tile.inside()], part.confidence[tile.inside()]
+    with giving_back_memory():
+        for tile in tiles((height, width), side, OVERLAP):
+            region = np.ascontiguousarray(image[tile.window])
+            if isinstance(model, SegmentationNet):
+                part = _in_tiles(model, region, looks, device)
+            else:
+                part = _strongest(probabilities(model, region, looks, device))
+            labels[tile.core], confidence[tile.core] = part.labels[tile.inside()], part.confidence[tile.inside()]
     return Segmented(labels, confidence)
 
 
-def at_working_size(section: PredictSection, size: Size, long_side: int | None) -> PredictSection:
+def at_working_size(section: PredictSettings, size: Size, long_side: int | None) -> Looks:
     """The section for one photo of ``size`` (H, W): scales are factors of its working size, masks have its own.
 
     A network that has learnt from photos reduced to ``long_side`` knows objects at the size that they have there.
     """
     factor = max(working_size(size, long_side)) / max(size)
-    return section.model_copy(update={"scales": tuple(scale * factor for scale in section.scales)})
+    return _Looks(tuple(scale * factor for scale in section.scales), section.flip, section.crf)
 
 
 @torch.no_grad()
-def probabilities(model: SegmentationNet, image: Array, section: PredictSection, device: torch.device) -> Tensor:
+def probabilities(model: nn.Module, image: Array, section: Looks, device: torch.device) -> Tensor:
     """Class probabilities of one photo: the softmax of the mean logits over scales and flips, and a dense CRF if asked.
 
     Args:
@@ -97,26 +130,26 @@ def probabilities(model: SegmentationNet, image: Array, section: PredictSection,
     photo = photo_tensor(torch.from_numpy(image)).to(device)
     size = (image.shape[0], image.shape[1])
     total: Tensor | float = 0.0
-    for factor in section.scales:
-        view = scaled_view(photo, factor, model.mean, model.std)
-        merged = _merged_logits(model, view, flip=section.flip)
+    net: Any = model
+    for views in photo_views(photo, section.scales, net.mean, net.std, flip=section.flip):
+        merged = _merged_logits(model, views)
         total = total + F.interpolate(merged[None].float(), size, mode="bilinear", align_corners=False)[0]
     assert isinstance(total, Tensor)
     found = (total / len(section.scales)).softmax(dim=0)
     return found.cpu() if section.crf is None else _refined(image, found, section.crf)
 
 
-def _merged_logits(model: SegmentationNet, view: Tensor, *, flip: bool) -> Tensor:
-    """Logits (C + 1, h, w) of a view, with those of its mirror image if asked."""
-    if not flip:
-        return model(view[None].contiguous(memory_format=torch.channels_last))[0]  # type: ignore[no-any-return]
-    pair = with_flip(view)
+def _merged_logits(model: nn.Module, views: Tensor) -> Tensor:
+    """Logits (C + 1, h, w) of a view, the mean with those of its mirror image where it comes with one."""
+    if len(views) == 1:
+        return model(views.contiguous(memory_format=torch.channels_last))[0]  # type: ignore[no-any-return]
     # Both at once where they fit: one by one a large view takes half the memory.
-    logits = model(pair) if view[0].numel() * 2 <= WHOLE else [model(single[None])[0] for single in pair]
+    fit = views[0, 0].numel() * 2 <= WHOLE
+    logits = model(views) if fit else [model(single[None])[0] for single in views]
     return (logits[0] + logits[1].flip(-1)) / 2  # type: ignore[no-any-return]
 
 
-def region_side(model: SegmentationNet, section: PredictSection) -> int:
+def region_side(model: SegmentationNet, section: Looks) -> int:
     """The side of the regions of a huge photo: what a region needs stays within a budget, whatever the network."""
     stride, mirrored = model.backbone.strides[-1], 2 if section.flip else 1
     labels = model.network.segmentation_head[0].out_channels  # type: ignore[index,union-attr]
@@ -126,7 +159,7 @@ def region_side(model: SegmentationNet, section: PredictSection) -> int:
     return max(1024, math.isqrt(int(_BUDGET / 4 / per_pixel)))
 
 
-def _in_tiles(model: SegmentationNet, image: Array, section: PredictSection, device: torch.device) -> Segmented:
+def _in_tiles(model: SegmentationNet, image: Array, section: Looks, device: torch.device) -> Segmented:
     """A photo, or a region of a huge one, through the network in tiles."""
     photo = photo_tensor(torch.from_numpy(image)).to(device)
     size = (image.shape[0], image.shape[1])

@@ -9,8 +9,9 @@ import segmentation_models_pytorch as smp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from weakseg.backbones.backbone import Backbone, build_backbone
+from weakseg.backbones.backbone import Backbone, BackboneSettings
 from weakseg.errors import WeaksegError, one_of
+from weakseg.registry import Registry
 
 
 class SegmentationNet(nn.Module):
@@ -92,22 +93,34 @@ def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.M
     return cast(nn.Module, network)
 
 
-SEGMENTATION_NETWORKS: dict[str, Callable[[str, int, Backbone], nn.Module]] = {"deeplabv3plus": deeplabv3plus}
+BuildSegmentation = Callable[[BackboneSettings, int], nn.Module]
+"""Backbone and number of labels, background included -> a network: normalised images (N, 3, H, W) to logits (N, L, H,
+W), with ``losses(images, labels)``, ``new_parameters()``, ``mean`` and ``std`` as `SegmentationNet` has them."""
+
+SEGMENTATION_NETWORKS: Registry[BuildSegmentation] = Registry(
+    "segmentation network",
+    "weakseg.segmentation",
+    {"deeplabv3plus": "weakseg.segmentation.networks:build_deeplabv3plus"},
+)
+"""Segmentation networks by name."""
 
 
-def build_segmentation(network: str, *, backbone_name: str, n_labels: int, **options: Any) -> SegmentationNet:
+def build_deeplabv3plus(backbone: BackboneSettings, n_labels: int) -> SegmentationNet:
+    """DeepLabV3+ on a backbone; see `deeplabv3plus`. Raises WeaksegError for a backbone that does not exist or fit."""
+    built = backbone.build()
+    return SegmentationNet(deeplabv3plus(backbone.name, n_labels, built))
+
+
+def build_segmentation(network: str, *, backbone_name: str, n_labels: int, **options: Any) -> nn.Module:
     """Build a segmentation network by name.
 
     Args:
-        network: a key of ``SEGMENTATION_NETWORKS``.
-        backbone_name: see `weakseg.backbones.backbone.build_backbone`.
+        network: a name of ``SEGMENTATION_NETWORKS``.
+        backbone_name: see `weakseg.backbones.backbone.BackboneSettings`.
         n_labels: number of classes with background.
-        options: of `weakseg.backbones.backbone.build_backbone`, but its name.
+        options: other fields of `weakseg.backbones.backbone.BackboneSettings`.
 
     Raises:
         WeaksegError: no such network, or a backbone that does not exist or fit.
     """
-    if network not in SEGMENTATION_NETWORKS:
-        raise one_of("segmentation network", network, SEGMENTATION_NETWORKS)
-    backbone = build_backbone(backbone_name, **options)
-    return SegmentationNet(SEGMENTATION_NETWORKS[network](backbone_name, n_labels, backbone))
+    return SEGMENTATION_NETWORKS.get(network)(BackboneSettings(backbone_name, **options), n_labels)

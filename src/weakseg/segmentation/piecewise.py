@@ -17,7 +17,7 @@ from weakseg.ops.tiles import Rows, resized_rows, tiles
 from weakseg.ops.views import normalised
 from weakseg.segmentation.networks import SegmentationNet
 
-SIDE = 1024
+SIDE = 512
 """Of the part of the image that a tile answers for, in pixels."""
 HALO = 256
 """Width of its surroundings that the encoder sees too, in pixels."""

@@ -9,20 +9,22 @@ import threading
 import traceback
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.execute import execute
+from weakseg.recipes.loading import validate
 from weakseg.recipes.recipe import Recipe
+from weakseg.report.run import run_and_draw
 
 # Not fork: this process may have threads by now. The server imports once and forks for every run.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["weakseg.pipeline.execute"])
+PROCESSES.set_forkserver_preload(["weakseg.report.run"])
 
 TRACEBACK = "error.txt"
 
 
 def execute_apart(recipe: Recipe, data: str, folder: Path) -> str:
-    """`weakseg.pipeline.execute.execute` in a process of its own.
+    """`weakseg.report.run.run_and_draw` in a process of its own.
 
     Returns:
         Nothing if it went well, else what went wrong in one line. The traceback of an unforeseen error is in
@@ -30,7 +32,9 @@ def execute_apart(recipe: Recipe, data: str, folder: Path) -> str:
     """
     (folder / TRACEBACK).unlink(missing_ok=True)
     receiving, sending = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=_child, args=(sending, recipe, data, folder))
+    # As a tree: the class of a recipe is made of what methods there are, and has no place to be found at.
+    tree = recipe.model_dump(mode="json")
+    process = PROCESSES.Process(target=_child, args=(sending, tree, data, folder))
     process.start()
     sending.close()  # so that the end of the process ends the waiting
     message: str | None = None
@@ -46,10 +50,10 @@ def execute_apart(recipe: Recipe, data: str, folder: Path) -> str:
     return _ended(process.exitcode or 0) if message is None else message
 
 
-def _child(sending: Connection, recipe: Recipe, data: str, folder: Path) -> None:
+def _child(sending: Connection, tree: dict[str, Any], data: str, folder: Path) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        execute(recipe, data, folder)
+        run_and_draw(validate(tree), data, folder)
         message = ""
     except KeyboardInterrupt:
         return

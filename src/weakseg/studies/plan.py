@@ -9,11 +9,12 @@ from typing import Any
 
 from weakseg.data.source import Source
 from weakseg.errors import WeaksegError, one_of
+from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import check_lists, check_run
 from weakseg.pipeline.rundir.run import Run, digest
-from weakseg.pipeline.stages import ALL
 from weakseg.recipes.loading import load_recipe, validate
-from weakseg.recipes.recipe import STAGES, Recipe, StageName
+from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.stages import STAGES, StageName
 from weakseg.studies.study import Row, Study, key_of
 
 
@@ -119,7 +120,10 @@ def _check(planned: Planned, source: Source, checked: set[str]) -> None:
 
 def _recipe(row: Row, request: Request) -> Recipe:
     study = request.study
-    recipe = load_recipe(row.recipe, request.overlays, [*study.set, *request.overrides, *row.set])
+    try:
+        recipe = load_recipe(row.recipe, request.overlays, [*study.set, *request.overrides, *row.set])
+    except WeaksegError as error:
+        raise WeaksegError(f"{row.label}: {error}") from error
     wanted: tuple[StageName, ...] = study.stages or recipe.stages
     if request.until is not None:
         if request.until not in ALL:

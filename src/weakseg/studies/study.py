@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from weakseg.errors import one_of
-from weakseg.recipes.recipe import StageName
-from weakseg.recipes.sections import Section
+from weakseg.recipes.stages import StageName
 from weakseg.studies.columns import COLUMNS
 
 
@@ -30,7 +29,13 @@ Grid = dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]]
 """Values by key; every combination is a row."""
 
 
-class Row(Section):
+class _Section(BaseModel):
+    """A part of a study: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Row(_Section):
     """One row of the table: a recipe and what is set in it.
 
     Attributes:
@@ -51,7 +56,7 @@ class Row(Section):
         return re.sub(r"[^\w.=+-]+", "_", re.sub(r"[\[\](){}'\"*]", "", self.label)).lstrip("+_.") or "_"
 
 
-class Study(Section):
+class Study(_Section):
     """What an ablation runs and prints.
 
     Attributes:

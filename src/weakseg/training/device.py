@@ -5,14 +5,21 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
-import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psutil
 import torch
 from lightning_fabric import Fabric
 
 from weakseg.errors import WeaksegError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 # malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -51,16 +58,33 @@ def keep_freed_memory() -> None:
     A training step on the CPU allocates the same activations again and again. By default glibc maps and unmaps each
     of them, and clearing fresh pages costs a third of the step or more.
     """
+    _allocator(largest=1 << 30, kept=(1 << 31) - 1)
+
+
+@contextmanager
+def giving_back_memory() -> Iterator[None]:
+    """Let the C allocator give large blocks back at once, for work of many sizes: kept, they would add up."""
+    _allocator(largest=1 << 25, kept=1 << 26)
+    try:
+        yield
+    finally:
+        keep_freed_memory()
+
+
+def _allocator(*, largest: int, kept: int) -> None:
+    """Say from which size on blocks are given back when freed, and how much may stay at the heap's end; in bytes."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
+    except (OSError, AttributeError, TypeError):  # another C library, or none
         return
-    mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+    mallopt(M_MMAP_THRESHOLD, largest)
+    mallopt(M_TRIM_THRESHOLD, kept)
 
 
 def peak_memory_mib() -> int:
     """Most memory that this process has held until now, in MiB; not that of a GPU."""
+    if resource is None:  # Windows
+        return round(psutil.Process().memory_info().peak_wset / (1 << 20))
     unit = 1 if sys.platform == "darwin" else 1024  # bytes per unit of ru_maxrss
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / (1 << 20))
 

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge, Lt
 from torch import nn
 from torch.optim import SGD, Optimizer
 
+from weakseg.settings import NonNegative, Positive, PositiveInt, settings
 
-@dataclass(frozen=True)
+
+@settings
 class Schedule:
-    """How long and how fast to train.
+    """How long and how fast to train: SGD with a polynomial decay."""
 
-    Attributes:
-        epochs: passes over the data.
-        batch_size: images a step, over all devices; an incomplete last batch of an epoch is dropped.
-        lr: initial rate of pretrained parameters.
-        new_lr_factor: times ``lr`` for new parameters.
-        weight_decay: L2 penalty.
-        momentum: of SGD.
-        power: of the polynomial decay.
-        clip: largest gradient norm, None for no clipping.
-        double_bias: biases of convolutions at twice the rate and without decay (AffinityNet).
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    new_lr_factor: float = 10.0
-    weight_decay: float = 5e-4
-    momentum: float = 0.0
-    power: float = 0.9
-    clip: float | None = None
+    epochs: PositiveInt = 5
+    """Passes over the data."""
+    batch_size: PositiveInt = 16
+    """Photos a step, over all devices; an incomplete last batch of an epoch is dropped."""
+    lr: Positive = 0.1
+    """Initial rate of pretrained parameters."""
+    new_lr_factor: Positive = 10.0
+    """Times ``lr`` for parameters that do not come from pretraining."""
+    weight_decay: NonNegative = 5e-4
+    """L2 penalty."""
+    momentum: Annotated[float, Ge(0), Lt(1)] = 5e-4
+    """Of SGD. The authors' optimiser hands the weight decay over in its place, in effect none."""
+    power: NonNegative = 0.9
+    """Of the polynomial decay of the rate, (1 - step / steps)^power."""
+    clip: Positive | None = None
+    """Largest gradient norm; null for no clipping."""
     double_bias: bool = False
+    """Biases of convolutions at twice the rate and without decay (AffinityNet)."""
 
 
 def poly_factor(step: int, total: int, power: float = 0.9) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +17,15 @@ from torch.utils.data import DataLoader
 from weakseg.errors import WeaksegError
 from weakseg.training.checkpoint import load_state, save_state, save_weights
 from weakseg.training.log import MetricsLog
+from weakseg.training.memory import allocating
 from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
 from weakseg.training.progress import bar
 from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.training.seeding import derive_seed
 
 LOG_STEPS = 10
+WEIGHTS = "weights.safetensors"
+"""What a trained network is called in its folder."""
 
 
 class Trainable(Protocol):
@@ -184,3 +188,58 @@ def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
         return int(state["step"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise WeaksegError(f"{path}: of another network; delete it to train this stage from its start") from error
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Where and how networks are trained.
+
+    Attributes:
+        fabric: the device.
+        log: takes loss, rate and speed.
+        workers: processes that load examples.
+        checkpoint_seconds: how often the state of a training is kept.
+    """
+
+    fabric: Fabric
+    log: MetricsLog
+    workers: int = 0
+    checkpoint_seconds: float = 30.0
+
+    def fit(
+        self,
+        model: nn.Module,
+        examples: ExampleSource,
+        schedule: Schedule,
+        folder: Path,
+        *,
+        seed: int,
+        title: str,
+        pace: Callable[[float], None] | None = None,
+    ) -> dict[str, Any]:
+        """Train a network into a folder; see `fit`.
+
+        Raises:
+            WeaksegError: also if the memory is too small.
+        """
+        remedy = "learn from less at a time (batch_size of its train, crop of its augment)"
+        with allocating(f"training of {title}", remedy):
+            return fit(
+                model,
+                examples,
+                schedule,
+                folder,
+                fabric=self.fabric,
+                seed=seed,
+                title=title,
+                log=self.log,
+                workers=self.workers,
+                checkpoint_seconds=self.checkpoint_seconds,
+                pace=pace,
+            )
+
+    def keep(self, model: nn.Module, folder: Path, *, title: str) -> dict[str, Any]:
+        """Write a network that came trained into a folder, as if it had been trained there."""
+        self.log.rewind(title, 0)
+        save_weights(folder / WEIGHTS, model)
+        return {"steps": 0}

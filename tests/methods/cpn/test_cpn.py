@@ -28,7 +28,7 @@ TABLE_2 = {
 def small_cpn(n_classes: int = 4, **options: Any) -> Cpn:
     torch.manual_seed(0)
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
-    return Cpn(backbone, n_classes, **options)
+    return Cpn(backbone, n_classes, Cpn.Settings(**options))
 
 
 def photos(side: int = 64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -135,7 +135,7 @@ def test_mistakes_are_told_in_one_line() -> None:
         small_cpn(pairs="cells")
     with pytest.raises(WeaksegError, match="unknown share 'area'; available: pixel, patch"):
         small_cpn(share="area")
-    with pytest.raises(ValueError, match="hide is a probability"):
+    with pytest.raises(WeaksegError, match="hide: input should be less than or equal to 1"):
         small_cpn(hide=1.5)
-    with pytest.raises(ValueError, match="sizes are those of a grid's cells"):
+    with pytest.raises(WeaksegError, match="sizes: tuple should have at least 1 item"):
         small_cpn(pairs="grid", sizes=[])

@@ -86,7 +86,7 @@ def test_the_full_network_is_that_of_the_released_code(
     name: str, method: Callable[..., ContextCam], wr38: Backbone, golden: Golden
 ) -> None:
     data = golden(name)
-    cam = method(wr38, 20, frozen_levels=1).eval()
+    cam = method(wr38, 20, method.Settings(frozen_levels=1)).eval()
     fill(cam.classifier, lambda name: f"fc8.{name}")
     keys = {"reduce.0": "f8_3", "reduce.1": "f8_4", "pixels": "f9", "regions": "f10"}
     fill(cam.context, lambda name: f"{keys[name.removesuffix('.weight')]}.weight")
@@ -101,7 +101,7 @@ def test_the_full_network_is_that_of_the_released_code(
 
 def test_revised_maps_train_the_module_alone() -> None:
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
-    cam = Cpn(backbone, 3, dropout=0.0)
+    cam = Cpn(backbone, 3, Cpn.Settings(dropout=0.0))
     cam.view(torch.randn(1, 3, 64, 64)).revised.square().sum().backward()
     trained = {name for name, value in cam.named_parameters() if value.grad is not None}
     assert trained == {f"context.{name}.weight" for name in ("reduce.0", "reduce.1", "pixels", "regions")}
@@ -123,7 +123,7 @@ def test_logits_are_the_mean_of_the_enlarged_map() -> None:
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
     images = torch.randn(2, 3, 64, 80)
     for stride in (1, 8):
-        cam = Seam(backbone, 3, loss_stride=stride).eval()
+        cam = Seam(backbone, 3, Seam.Settings(loss_stride=stride)).eval()
         view = cam.view(images)
         assert view.size == (64 // stride, 80 // stride)
         torch.testing.assert_close(cam.logits(images), resized(view.maps, view.size)[:, 1:].mean((2, 3)))
@@ -132,7 +132,7 @@ def test_logits_are_the_mean_of_the_enlarged_map() -> None:
 @pytest.mark.parametrize("context", ["none", "pcm", "prcm", "prcm_paper"])
 def test_maps_of_a_view_have_its_size_and_only_classes(context: str) -> None:
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
-    cam = Seam(backbone, 3, context=context).eval()
+    cam = Seam(backbone, 3, Seam.Settings(context=context)).eval()
     image = torch.randn(1, 3, 64, 96)
     with torch.inference_mode():
         view = cam.view(image)
@@ -218,14 +218,14 @@ def test_mistakes_are_told_in_one_line() -> None:
     flat = Given(torch.zeros(1, 8, 4, 4), torch.zeros(1, 8, 4, 4))
     with pytest.raises(WeaksegError, match="context 'pcm' needs a backbone of three levels, this one has 2; take"):
         Seam(flat, 3)
-    assert Seam(flat, 3, context="none").context is None
+    assert Seam(flat, 3, Seam.Settings(context="none")).context is None
     deep = Given(*[torch.zeros(1, 8, 4, 4)] * 3)
     with pytest.raises(WeaksegError, match="unknown context 'both'; available: none, pcm, prcm, prcm_paper"):
-        Seam(deep, 3, context="both")
+        Seam(deep, 3, Seam.Settings(context="both"))
     for options, message in (
-        ({"loss_stride": 0}, "loss_stride is at least 1"),
-        ({"hard_share": 0.0}, "hard_share is above 0"),
-        ({"scale": 1.0}, "scale is that of a smaller view"),
+        ({"loss_stride": 0}, "loss_stride: input should be greater than or equal to 1, not 0"),
+        ({"hard_share": 0.0}, "hard_share: input should be greater than 0, not 0.0"),
+        ({"scale": 1.0}, "scale: input should be less than 1, not 1.0"),
     ):
-        with pytest.raises(ValueError, match=message):
-            Seam(deep, 3, **options)
+        with pytest.raises(WeaksegError, match=message):
+            Seam(deep, 3, Seam.Settings(**options))

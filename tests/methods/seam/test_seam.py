@@ -19,7 +19,7 @@ SIZES = ((40, 40), (12, 12))
 def small_seam(n_classes: int = 20, **options: Any) -> Seam:
     torch.manual_seed(0)
     backbone = build_backbone("test_resnet", output_stride=16, dilation=False, weights="none")
-    return Seam(backbone, n_classes, **options)
+    return Seam(backbone, n_classes, Seam.Settings(**options))
 
 
 def views(maps: dict[str, Tensor]) -> list[View]:

@@ -14,7 +14,7 @@ from weakseg.ops.pamr import pamr
 
 def small(method=AeSipe, n_classes=4, **options):
     torch.manual_seed(0)
-    return method(build_backbone("test_resnet", dilation=False, weights="none"), n_classes, **options)
+    return method(build_backbone("test_resnet", dilation=False, weights="none"), n_classes, method.Settings(**options))
 
 
 def golden_images(arrays):
@@ -195,7 +195,7 @@ def test_a_crop_without_any_tag_trains():
 
 
 def test_mistakes_name_the_way_out():
-    with pytest.raises(WeaksegError, match="unknown step of AE-SIPE 'crf'; available: pamr, prototypes"):
+    with pytest.raises(WeaksegError, match=r"steps\.0: unknown steps 'crf'; available: pamr, prototypes"):
         small(steps=["crf"])
     with pytest.raises(WeaksegError, match="PAMR has no gradient"):
         small(steps=["prototypes", "pamr"])

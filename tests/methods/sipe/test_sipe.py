@@ -18,7 +18,7 @@ from weakseg.methods.sipe.sipe import Sipe, allowed_channels
 def small_sipe(backbone="test_resnet", n_classes=4, **options):
     torch.manual_seed(0)
     network = build_backbone(backbone, output_stride=16, dilation=False, weights="none")
-    return Sipe(network, n_classes, **options)
+    return Sipe(network, n_classes, Sipe.Settings(**options))
 
 
 def key_of_sipe(name):
@@ -97,7 +97,7 @@ def test_merge_over_scales_is_that_of_sipe(golden):
 def test_full_size_network_is_that_of_sipe(golden):
     arrays = golden("full_sipe")
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
-    model = Sipe(backbone, 20, frozen_levels=3).eval()
+    model = Sipe(backbone, 20, Sipe.Settings(frozen_levels=3)).eval()
     fill(model, key_of_sipe)
     image, allowed = torch.from_numpy(arrays["x"]), torch.zeros(1, 21, 1, 1)
     allowed[:, [0, 3, 15]] = 1
@@ -147,7 +147,9 @@ def test_one_level_is_enough():
 
 def test_a_coarser_last_level_is_resized_to_the_level_before_it():
     torch.manual_seed(0)
-    model = Sipe(build_backbone("test_resnet", output_stride=32, weights="none"), 4, infer_structure="coarsest")
+    model = Sipe(
+        build_backbone("test_resnet", output_stride=32, weights="none"), 4, Sipe.Settings(infer_structure="coarsest")
+    )
     views, tags = torch.randn(2, 3, 64, 96), torch.ones(2, 4)
     assert model.eval().scale_maps(views, tags[0]).shape == (5, 4, 6)
     terms = model.train().losses(views, tags, torch.ones(2, 64, 96, dtype=torch.int64))

@@ -19,7 +19,7 @@ ROWS = [(words, pooling) for words in (False, True) for pooling in ("gap", "hspp
 def small_vwe(n_classes=4, backbone="test_resnet", **options):
     torch.manual_seed(0)
     network = build_backbone(backbone, output_stride=16, dilation=False, batch_norm="affine", weights="none")
-    return VWE(network, n_classes, **({"k": 8} | options))
+    return VWE(network, n_classes, VWE.Settings(**({"k": 8} | options)))
 
 
 def key_of_vwe(name):
@@ -71,7 +71,7 @@ def test_every_output_is_that_of_vwe(golden):
 def test_full_size_network_is_that_of_vwe(golden):
     arrays = golden("full_vwe")
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
-    model = VWE(backbone, 20, k=256).eval()
+    model = VWE(backbone, 20, VWE.Settings(k=256)).eval()
     fill(model, key_of_vwe)
     image = torch.from_numpy(golden("full_sipe")["x"])
     with torch.no_grad():
@@ -197,9 +197,9 @@ def test_crops_of_few_map_pixels_are_trained_on(size):
         ({"histogram": "max"}, "unknown histogram 'max'; available: sum, mean"),
         ({"codebook": "kept"}, "unknown codebook 'kept'; available: learned, memory"),
         ({"fuse": "sum"}, "unknown fuse 'sum'; available: none, max"),
-        ({"k": 0}, "k is the number of words, 1 or more, not 0; words: false"),
-        ({"gamma": -1.0}, "gamma, the weight of the mean, is 0 or more"),
-        ({"levels": (0,)}, "levels are one or more positive numbers"),
+        ({"k": 0}, "k: input should be greater than or equal to 1, not 0"),
+        ({"gamma": -1.0}, "gamma: input should be greater than or equal to 0, not -1.0"),
+        ({"levels": (0,)}, "levels.0: input should be greater than or equal to 1, not 0"),
         ({"words": False, "fuse": "max"}, "fuse: max and decorrelation are for learned words"),
         ({"codebook": "memory", "decorrelation": 1.0}, "fuse: max and decorrelation are for learned words"),
     ],

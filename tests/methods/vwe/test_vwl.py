@@ -13,7 +13,7 @@ from weakseg.training.checkpoint import load_weights, save_weights
 def small_vwl(n_classes=4, **options):
     torch.manual_seed(0)
     network = build_backbone("test_resnet", output_stride=16, dilation=False, batch_norm="frozen", weights="none")
-    return VWE(network, n_classes, **({"k": 8} | options))
+    return VWE(network, n_classes, VWE.Settings(**({"k": 8} | options)))
 
 
 def memory(arrays, **options):

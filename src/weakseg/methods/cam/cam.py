@@ -7,13 +7,20 @@ Published on VOC train: 47.7 mIoU by AffinityNet's released code with WideResNet
 
 from __future__ import annotations
 
-from typing import Unpack
-
 from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.methods.base import CamMethod, CamOptions
+from weakseg.methods.base import CamMethod, CamSettings
+from weakseg.settings import settings
+
+
+@settings
+class PlainCamSettings(CamSettings):
+    """Of `PlainCam`; ``warm_up`` has no effect, as there is only the classification loss."""
+
+    root: bool = False
+    """Take the square root of the evidence of each view, as AffinityNet does with VGG16."""
 
 
 class PlainCam(CamMethod):
@@ -22,20 +29,15 @@ class PlainCam(CamMethod):
     Args:
         backbone: only its coarsest level is used.
         n_classes: C.
-        root: take the square root of the evidence of each view, as AffinityNet does with VGG16.
-        common: see `CamMethod`; ``warm_up`` has no effect, as there is only the classification loss.
+        settings: see `PlainCamSettings`.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        root: bool = False,
-        **common: Unpack[CamOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, **common)
-        self.root = root
+    Settings = PlainCamSettings
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: PlainCamSettings | None = None) -> None:
+        settings = settings or PlainCamSettings()
+        super().__init__(backbone, n_classes, settings)
+        self.root = settings.root
 
     def logits(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, H, W) -> one logit per tag (N, C)."""

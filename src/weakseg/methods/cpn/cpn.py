@@ -25,78 +25,84 @@ classes are enlarged, and maps may be compared at their own size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Unpack, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import MinLen
 from torch import Tensor
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import one_of
 from weakseg.methods.cpn.patches import PairRule, Share
 from weakseg.methods.seam.consistency import TaggedChannels, View, normalised, strongest, with_own_background
-from weakseg.methods.seam.pcm import Context, ContextCam, ContextOptions
+from weakseg.methods.seam.pcm import Context, ContextCam, ContextSettings
+from weakseg.settings import Positive, PositiveInt, Unit, settings
 
 Pairs = Literal["superpixel", "grid"]
 
 
+@settings
+class CpnSettings(ContextSettings):
+    """Of `Cpn`, each part by a switch. The released code has ``dropout`` 0.5 and one frozen level.
+
+    With context "none" the terms "cpcr", "tcp_revised" and "minimum" fall away.
+    """
+
+    pairs: Pairs = "superpixel"
+    """What is hidden: super-pixels, which come as a guide, or the cells of a grid."""
+    segments: PositiveInt = 300
+    """Super-pixels per photo; 300 in the released code, per crop, 200 in the paper."""
+    compactness: Positive = 10.0
+    """Of the super-pixels (SLIC): the weight of the place beside the colour."""
+    sizes: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (224, 448)
+    """Sides of a grid's cells in pixels, one is drawn per photo. The released code has 224 and 448, of which 448 hides
+    all of its crop or nothing; the paper's best are 56 and 112."""
+    hide: Unit = 0.5
+    """Probability of a patch to be hidden."""
+    replacement: bool = True
+    """Draw super-pixels as the released code does, which hides 39 % at ``hide`` 0.5; without, each is hidden or not by
+    itself, as the paper says and as grids always are."""
+    share: Share | None = None
+    """What λ counts: pixels or patches; by default pixels of super-pixels and patches of a grid, as released."""
+    tcp: bool = True
+    """Use TCP, the difference of the whole's maps and revised maps to the weighted sum of the pair's."""
+    detach: bool = False
+    """Cut the gradient of the pair's revised maps in TCP, as the paper says; the released code cuts only that of its
+    raw maps."""
+    cpcr: bool = True
+    """Use CPCR, the difference of what one half does not explain to the other's revised maps."""
+    context: Context = "prcm"
+    """How maps are revised; CPN's own is "prcm"."""
+
+
 class Cpn(ContextCam):
-    """CPN, each of its parts by a switch.
+    """CPN.
 
     Args:
         backbone: see `ContextCam`; the published one is WR38 at stride 8.
         n_classes: C.
-        pairs: what is hidden: super-pixels, which come as a guide, or the cells of a grid.
-        segments: super-pixels per photo; 300 in the released code, per crop, 200 in the paper.
-        compactness: of the super-pixels.
-        sizes: sides of a grid's cells in pixels, one is drawn per photo. The released code has 224 and 448, of which
-            448 hides all of its crop or nothing; the paper's best are 56 and 112.
-        hide: probability of a patch to be hidden.
-        replacement: draw super-pixels as the released code does, which hides 39 % at ``hide`` 0.5, see `draw_hidden`;
-            without, each is hidden or not by itself, as the paper says and as grids always are.
-        share: what λ counts: pixels or patches; by default pixels of super-pixels and patches of a grid, as released.
-        tcp: use TCP, the difference of the whole's maps and revised maps to the weighted sum of the pair's.
-        detach: cut the gradient of the pair's revised maps in TCP, as the paper says; the released code cuts only that
-            of its raw maps.
-        cpcr: use CPCR, the difference of what one half does not explain to the other's revised maps.
-        context: see `Context`. With "none" the terms "cpcr", "tcp_revised" and "minimum" fall away.
-        common: see `ContextCam`; ``hard_share`` is of CPCR. The released code has ``dropout`` 0.5 and one frozen level.
+        settings: see `CpnSettings`.
 
     Raises:
-        WeaksegError: no such kind of pairs or share, and as `ContextCam`.
-        ValueError: a probability or size out of range.
+        WeaksegError: as `ContextCam`.
+        ValueError: cells of a grid that no photo can have.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        pairs: Pairs = "superpixel",
-        segments: int = 300,
-        compactness: float = 10.0,
-        sizes: Sequence[int] = (224, 448),
-        hide: float = 0.5,
-        replacement: bool = True,
-        share: Share | None = None,
-        tcp: bool = True,
-        detach: bool = False,
-        cpcr: bool = True,
-        context: Context = "prcm",
-        **common: Unpack[ContextOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, context=context, **common)
-        if pairs not in get_args(Pairs):
-            raise one_of("pairs", pairs, get_args(Pairs))
-        if share is not None and share not in get_args(Share):
-            raise one_of("share", share, get_args(Share))
-        self.tcp, self.detach, self.cpcr = tcp, detach, cpcr
-        grid = pairs == "grid"
+    Settings = CpnSettings
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: CpnSettings | None = None) -> None:
+        own = settings or CpnSettings()
+        super().__init__(backbone, n_classes, own)
+        self.tcp, self.detach, self.cpcr = own.tcp, own.detach, own.cpcr
+        grid = own.pairs == "grid"
         self.rule = PairRule(
-            tuple(sizes) if grid else None, hide, replacement and not grid, share or ("patch" if grid else "pixel")
+            own.sizes if grid else None,
+            own.hide,
+            own.replacement and not grid,
+            own.share or ("patch" if grid else "pixel"),
         )
         self.guides = {}
-        if not grid and (tcp or cpcr):
-            self.guides = {"superpixels": {"segments": segments, "compactness": compactness}}
+        if not grid and (own.tcp or own.cpcr):
+            self.guides = {"superpixels": {"segments": own.segments, "compactness": own.compactness}}
 
     def losses(self, images: Tensor, tags: Tensor, *guides: Tensor) -> dict[str, Tensor]:
         """The terms "classification", "minimum", "tcp", "tcp_revised" and "cpcr"; see `CamMethod.losses`.

@@ -10,25 +10,23 @@ from skimage.measure import label as components
 from torch import Tensor
 from torch.nn import functional as F
 
+from weakseg.data.instances import Instance
 from weakseg.methods.irnet.boundary_walk import STRIDE, enlarge, walk_within
 from weakseg.ops.random_walk import require_finite
+from weakseg.settings import Unit, settings
 
 CENTRE = 2.5
 """Pixels displaced by less than this many map pixels lie at the centre of an object."""
 
 
-class Instance(NamedTuple):
-    """One object.
+@settings
+class InstancesSettings:
+    """Objects one by one."""
 
-    Attributes:
-        label: its class, c + 1 for class c.
-        score: in [0, 1]; 0 for segments that are too small.
-        mask: bool (H, W).
-    """
-
-    label: int
-    score: float
-    mask: Tensor
+    threshold: Unit = 0.25
+    """Walked evidence, relative to the photo's maximum, at and below which a pixel is background."""
+    min_area: Unit = 0.01
+    """Share of the photo below which an object scores 0."""
 
 
 class Centroids(NamedTuple):

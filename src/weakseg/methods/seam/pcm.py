@@ -10,18 +10,20 @@ Where these differ in size (a ResNet without dilation) the finer ones are resize
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Unpack, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import WeaksegError, one_of
-from weakseg.methods.base import CamMethod, CamOptions
+from weakseg.errors import WeaksegError
+from weakseg.methods.base import CamMethod, CamSettings
 from weakseg.methods.seam.consistency import View, lowest_activation, resized, resized_mean
 from weakseg.methods.seam.correlation import pixel_correlation, region_attention, region_contexts, strongest_evidence
 from weakseg.ops.maps import EPSILON, min_max_normalise, strided_size
+from weakseg.settings import PositiveInt, settings
 
 Context = Literal["none", "pcm", "prcm", "prcm_paper"]
 """How maps are revised: not at all, over similar pixels (PCM), or over similar pixels and regions (PRCM).
@@ -42,7 +44,7 @@ class ContextModule(nn.Module):
         channels: of the two levels before the coarsest.
         regions: add the attention to regions. Its sum over all pixels is 1, so it adds about 1 / hw at each.
         as_released: keys of the regions and queries of the pixels as in the released code; see `Context`.
-        unit_features: see `ContextCam`.
+        unit_features: see `ContextSettings`.
         widths: channels of the two levels after their convolution.
         embedding: channels in which pixels are compared.
     """
@@ -108,13 +110,25 @@ def _comparison(channels: int, embedding: int) -> nn.Conv2d:
     return layer
 
 
-class ContextOptions(CamOptions, total=False):
-    """Keyword arguments that SEAM and CPN hand on to `ContextCam`, which explains them."""
+@settings
+class ContextSettings(CamSettings):
+    """What SEAM and CPN have in common; while it warms up the network is a plain classifier of whole images."""
 
-    unit_features: bool
-    hard_share: float
-    minimum: bool
-    loss_stride: int
+    context: Context = "pcm"
+    """How maps are revised: "none", "pcm", "prcm" or "prcm_paper". With "none" the maps stay as the classifier gives
+    them, and no loss has a term on revised ones."""
+    unit_features: bool = False
+    """Bring the features that a context compares to unit length. The released code does not: on a backbone of large
+    activations PRCM's softmax then gives each region a single pixel, and the maps, divided by their maximum, lose the
+    rest. PCM compares directions and stays as it is."""
+    hard_share: Annotated[float, Gt(0), Le(1)] = 0.2
+    """Share of the largest differences that a loss between maps and revised maps counts (ECR, CPCR); 1 counts all of
+    them (no mining of hard examples)."""
+    minimum: bool = True
+    """Use the term that the papers do not name: the lowest activation of the revised maps."""
+    loss_stride: PositiveInt = 1
+    """Maps are compared at one pixel per so many of the image. 1, as released, enlarges all maps to the images' size; 8
+    leaves those of a backbone of stride 8 about as they are and costs a small part of it."""
 
 
 class ContextCam(CamMethod):
@@ -123,55 +137,28 @@ class ContextCam(CamMethod):
     Args:
         backbone: its last three levels are used, only the last without a context.
         n_classes: C; the classifier has C + 1 outputs, the first for the background, which no tag trains.
-        context: see `Context`; with "none" the maps stay as the classifier gives them, and no loss has a term on
-            revised ones.
-        unit_features: bring the features that a context compares to unit length. The released code does not: on a
-            backbone of large activations PRCM's softmax then gives each region a single pixel, and the maps, divided by
-            their maximum, lose the rest. PCM compares directions and stays as it is.
-        hard_share: the largest differences that a loss between maps and revised maps counts, as a share of all; 1
-            counts all of them (no mining of hard examples).
-        minimum: use the term that the papers do not name, see `lowest_activation`.
-        loss_stride: maps are compared at one pixel per so many of the image. 1, as released, enlarges all maps to
-            the images' size; 8 leaves those of a backbone of stride 8 about as they are and costs a small part of it.
-        common: see `CamMethod`; while it warms up the network is a plain classifier of whole images.
+        settings: see `ContextSettings`.
 
     Raises:
-        WeaksegError: no such context, or a backbone of fewer than three levels with one.
-        ValueError: a share or stride out of range.
+        WeaksegError: a backbone of fewer than three levels with a context.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        context: Context,
-        unit_features: bool = False,
-        hard_share: float = 0.2,
-        minimum: bool = True,
-        loss_stride: int = 1,
-        **common: Unpack[CamOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes + 1, **common)
-        if context not in get_args(Context):
-            raise one_of("context", context, get_args(Context))
-        if loss_stride < 1:
-            raise ValueError(f"loss_stride is at least 1, not {loss_stride}")
-        if not 0 < hard_share <= 1:
-            raise ValueError(f"hard_share is above 0 and at most 1, not {hard_share}")
+    def __init__(self, backbone: Backbone, n_classes: int, settings: ContextSettings) -> None:
+        super().__init__(backbone, n_classes + 1, settings)
+        context = settings.context
         if context != "none" and len(backbone.channels) < 3:
             raise WeaksegError(
                 f"context {context!r} needs a backbone of three levels, this one has {len(backbone.channels)}; "
                 "take another (resnet50) or context=none"
             )
-        self.loss_stride, self.hard_share, self.minimum = loss_stride, hard_share, minimum
+        self.loss_stride, self.hard_share, self.minimum = settings.loss_stride, settings.hard_share, settings.minimum
         self.context = None
         if context != "none":
             self.context = ContextModule(
                 backbone.channels[-3:-1],
                 regions=context.startswith("prcm"),
                 as_released=context == "prcm",
-                unit_features=unit_features,
+                unit_features=settings.unit_features,
             )
 
     def view(self, images: Tensor) -> View:

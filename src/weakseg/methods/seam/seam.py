@@ -15,8 +15,9 @@ before they are compared, and maps may be compared at their own size (``loss_str
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Unpack
+from typing import Annotated
 
+from annotated_types import Gt, Lt
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,37 +30,40 @@ from weakseg.methods.seam.consistency import (
     strongest_class,
     with_own_background,
 )
-from weakseg.methods.seam.pcm import Context, ContextCam, ContextOptions
+from weakseg.methods.seam.pcm import ContextCam, ContextSettings
+from weakseg.settings import settings
+
+
+@settings
+class SeamSettings(ContextSettings):
+    """Of `Seam`, each part by a switch. The released code has ``dropout`` 0.5 and one frozen level.
+
+    Context "prcm" makes CPN's "SEAM*". With "none" the terms "cross" and "minimum" fall away.
+    """
+
+    scale: Annotated[float, Gt(0), Lt(1)] = 0.3
+    """Scale of the second view."""
+    equivariance: bool = True
+    """Use ER, the mean difference between the maps of both views (section 3.2)."""
+    cross: bool = True
+    """Use ECR, the difference of each view's maps to the revised maps of the other (section 3.4)."""
 
 
 class Seam(ContextCam):
-    """SEAM, each of its parts by a switch.
+    """SEAM.
 
     Args:
         backbone: see `ContextCam`; the published one is WR38 at stride 8.
         n_classes: C.
-        context: see `Context`; "prcm" makes CPN's "SEAM*". With "none" the terms "cross" and "minimum" fall away.
-        scale: of the second view, below 1.
-        equivariance: use ER, the mean difference between the maps of both views.
-        cross: use ECR, the difference of each view's maps to the revised maps of the other.
-        common: see `ContextCam`; ``hard_share`` is of ECR. The released code has ``dropout`` 0.5 and one frozen level.
+        settings: see `SeamSettings`.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        context: Context = "pcm",
-        scale: float = 0.3,
-        equivariance: bool = True,
-        cross: bool = True,
-        **common: Unpack[ContextOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, context=context, **common)
-        if not 0 < scale < 1:
-            raise ValueError(f"scale is that of a smaller view, above 0 and below 1, not {scale}")
-        self.scale, self.equivariance, self.cross = scale, equivariance, cross
+    Settings = SeamSettings
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: SeamSettings | None = None) -> None:
+        settings = settings or SeamSettings()
+        super().__init__(backbone, n_classes, settings)
+        self.scale, self.equivariance, self.cross = settings.scale, settings.equivariance, settings.cross
 
     def losses(self, images: Tensor, tags: Tensor, *guides: Tensor) -> dict[str, Tensor]:
         """The terms "classification", "minimum", "equivariance" and "cross"; see `CamMethod.losses`."""

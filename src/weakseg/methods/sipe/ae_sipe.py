@@ -18,19 +18,18 @@ PAMR's kernel is an exponential of the absolute difference, as in the code, or t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Unpack, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import WeaksegError, one_of
 from weakseg.methods.sipe.hierarchy import resized
 from weakseg.methods.sipe.prototypes import class_prototypes, image_specific_maps, winners
-from weakseg.methods.sipe.sipe import Sipe, SipeOptions, Structure
+from weakseg.methods.sipe.sipe import Sipe, SipeSettings, Structure
 from weakseg.ops.maps import max_normalise, min_max_normalise
 from weakseg.ops.pamr import Kernel, pamr
+from weakseg.settings import settings
 
 Step = Literal["pamr", "prototypes"]
 Normalisation = Literal["none", "max", "min-max"]
@@ -39,46 +38,42 @@ PAMR_STRIDE = 4
 """PAMR works on the photo with both sides divided by this."""
 
 
+@settings
+class AeSipeSettings(SipeSettings):
+    """Of `AeSipe`."""
+
+    steps: tuple[Step, ...] = ("pamr", "prototypes")
+    """What follows SIPE's image-specific maps: "pamr" refines the maps, "prototypes" makes prototypes of their winners
+    and maps of these (the paper's "Pr, IS"). No steps: SIPE."""
+    normalise: Normalisation = "max"
+    """The maps of each scale before they are summed: by their maximum ("max") as in the code, from minimum to maximum
+    ("min-max") as in the paper, or "none"."""
+    pamr_kernel: Kernel = "exponential"
+    """How PAMR's weights fall with the distance of colours: "exponential" as in the code, "gaussian" as in the
+    paper."""
+    train_structure: Structure = "hierarchical"
+    """Features that tell in training which pixels look alike."""
+
+    def __post_init__(self) -> None:
+        if self.steps and self.steps[-1] == "pamr":
+            raise ValueError("steps of AE-SIPE: PAMR has no gradient; let prototypes be the last step")
+
+
 class AeSipe(Sipe):
     """SIPE with steps after its image-specific maps.
 
     Args:
         backbone: as for `Sipe`.
         n_classes: C.
-        steps: what follows SIPE's image-specific maps: "pamr" refines the maps, "prototypes" makes prototypes of their
-            winners and maps of these (the paper's "Pr, IS"). No steps: SIPE.
-        normalise: the maps of each scale before they are summed: by their maximum ("max") as in the code, from minimum
-            to maximum ("min-max") as in the paper, or "none".
-        pamr_kernel: see `weakseg.ops.pamr.colour_kernel`; "exponential" as in the code, "gaussian" as in the paper.
-        train_structure: see `Sipe`.
-        common: see `Sipe`.
-
-    Raises:
-        WeaksegError: an unknown step, normalisation, kernel or structure; "pamr" as the last step: it has no gradient.
+        settings: see `AeSipeSettings`.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        steps: Sequence[Step] = ("pamr", "prototypes"),
-        normalise: Normalisation = "max",
-        pamr_kernel: Kernel = "exponential",
-        train_structure: Structure = "hierarchical",
-        **common: Unpack[SipeOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, train_structure=train_structure, **common)
-        unknown = [step for step in steps if step not in get_args(Step)]
-        if unknown:
-            raise one_of("step of AE-SIPE", unknown[0], get_args(Step))
-        if steps and steps[-1] == "pamr":
-            raise WeaksegError("steps of AE-SIPE: PAMR has no gradient; let prototypes be the last step")
-        if normalise not in get_args(Normalisation):
-            raise one_of("normalise", normalise, get_args(Normalisation))
-        if pamr_kernel not in get_args(Kernel):
-            raise one_of("pamr_kernel", pamr_kernel, get_args(Kernel))
-        self.steps, self.normalise, self.pamr_kernel = tuple(steps), normalise, pamr_kernel
+    Settings = AeSipeSettings
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: AeSipeSettings | None = None) -> None:
+        settings = settings or AeSipeSettings()
+        super().__init__(backbone, n_classes, settings)
+        self.steps, self.normalise, self.pamr_kernel = settings.steps, settings.normalise, settings.pamr_kernel
 
     def specific_maps(
         self, general: Tensor, structure: Tensor, features: Tensor, allowed: Tensor, images: Tensor

@@ -15,24 +15,29 @@ features of the classification loss (`dropout`; the code has none).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Unpack, get_args
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import one_of
-from weakseg.methods.base import CamMethod, CamOptions
+from weakseg.methods.base import CamMethod, CamSettings
 from weakseg.methods.sipe.hierarchy import HierarchicalFeatures, resized
 from weakseg.methods.sipe.prototypes import class_prototypes, image_specific_maps, maps_with_background, structure_seeds
+from weakseg.settings import settings
 
 Structure = Literal["coarsest", "hierarchical"]
 
 
-class SipeOptions(CamOptions, total=False):
-    """Keyword arguments that AE-SIPE hands on to `Sipe`, which explains them."""
+@settings
+class SipeSettings(CamSettings):
+    """Of `Sipe`; the code has 3 ``frozen_levels`` (up to layer2 of a ResNet)."""
 
-    infer_structure: Structure
+    train_structure: Structure = "coarsest"
+    """Features that tell in training which pixels look alike: the "coarsest" level as in the code, or the
+    "hierarchical" features of the side branches."""
+    infer_structure: Structure = "hierarchical"
+    """The same at inference; the code has "hierarchical" there."""
 
 
 class Sipe(CamMethod):
@@ -41,32 +46,20 @@ class Sipe(CamMethod):
     Args:
         backbone: its four coarsest levels are used, or as many as it has.
         n_classes: C.
-        train_structure: features that tell in training which pixels look alike: the "coarsest" level as in the code,
-            or the "hierarchical" features of the side branches.
-        infer_structure: the same at inference; the code has "hierarchical" there.
-        common: see `CamMethod`; the code has 3 ``frozen_levels`` (up to layer2 of a ResNet).
+        settings: see `SipeSettings`.
 
     Raises:
-        WeaksegError: unknown structure features, or more ``frozen_levels`` than the backbone has.
+        WeaksegError: more ``frozen_levels`` than the backbone has.
     """
 
+    Settings: ClassVar[type[CamSettings]] = SipeSettings
     background: ClassVar[bool] = True
     guides: Mapping[str, Mapping[str, Any]] = {"valid": {}}
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        train_structure: Structure = "coarsest",
-        infer_structure: Structure = "hierarchical",
-        **common: Unpack[CamOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, **common)
-        for key, name in (("train_structure", train_structure), ("infer_structure", infer_structure)):
-            if name not in get_args(Structure):
-                raise one_of(key, name, get_args(Structure))
-        self.train_structure, self.infer_structure = train_structure, infer_structure
+    def __init__(self, backbone: Backbone, n_classes: int, settings: SipeSettings | None = None) -> None:
+        settings = settings or SipeSettings()
+        super().__init__(backbone, n_classes, settings)
+        self.train_structure, self.infer_structure = settings.train_structure, settings.infer_structure
         self.hierarchy = HierarchicalFeatures(backbone.channels)
 
     def logits(self, images: Tensor) -> Tensor:

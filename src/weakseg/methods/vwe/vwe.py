@@ -7,8 +7,9 @@ A classifier of tags looks only at what tells the classes apart. Here it must al
 look at whole objects; and its pooling lets both the whole and the telling spots count.
 
 * Words (`weakseg.methods.vwe.codebooks`): a pixel's word probabilities are the softmax over the words of the cosine of
-  its features and the word. The features predict which words are the likeliest of some pixel (fc_b of the released code).
-  The words see the features without gradient: the backbone learns through that prediction, the words by themselves.
+  its features and the word. The features predict which words are the likeliest of some pixel (fc_b of the released
+  code). The words see the features without gradient: the backbone learns through that prediction, the words by
+  themselves.
   - VWE: words learned by back-propagation, through a prediction of the tags by the word histogram (fc_a).
   - VWL-L: likewise, and penalised for resembling each other (``decorrelation`` 1).
   - VWL-M: a memory bank (``codebook`` "memory").
@@ -28,95 +29,90 @@ ranges differ, become comparable for ``fuse``: here each word map is brought to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Unpack, get_args
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval, MinLen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from weakseg.backbones.backbone import Backbone
-from weakseg.errors import one_of
-from weakseg.methods.base import CamMethod, CamOptions
+from weakseg.methods.base import CamMethod, CamSettings
 from weakseg.methods.vwe.codebooks import LearnedWords, MemoryWords
 from weakseg.methods.vwe.hspp import hybrid_pool
 from weakseg.methods.vwe.words import Histogram, word_presence
 from weakseg.ops.maps import min_max_normalise
+from weakseg.settings import NonNegative, PositiveInt, settings
 
 Pooling = Literal["hspp", "gap"]
 Codebook = Literal["learned", "memory"]
 Fuse = Literal["none", "max"]
 
 
+@settings
+class VWESettings(CamSettings):
+    """Of `VWE`: VWE, VWL-L and VWL-M; each part can be left out (table 1 of VWE's paper).
+
+    Words are found without dropout; on a ResNet the released VWE and VWL-L have 3 ``frozen_levels``, VWL-M 1; while the
+    network warms up there are no words.
+    """
+
+    words: bool = True
+    """Whether there are words."""
+    pooling: Pooling = "hspp"
+    """"hspp", or "gap" for global average pooling."""
+    codebook: Codebook = "learned"
+    """"learned" by back-propagation (VWE, VWL-L) or a "memory" bank (VWL-M)."""
+    k: PositiveInt = 256
+    """Number of words."""
+    levels: Annotated[tuple[PositiveInt, ...], MinLen(1)] = (1, 2, 4)
+    """Regions a side that HSPP takes the maxima of."""
+    gamma: NonNegative = 2.0
+    """HSPP's weight of the global mean beside them."""
+    histogram: Histogram = "sum"
+    """Of the words over the pixels: "sum" (released code) or "mean" (paper)."""
+    decorrelation: NonNegative = 0.0
+    """Weight of the penalty of learned words that resemble each other; VWE 0, VWL-L 1."""
+    rate: Annotated[float, Interval(ge=0, le=1)] = 1e-3
+    """How far a step moves the words of a memory bank."""
+    words_from: Pooling = "gap"
+    """Pooling of the features that predict the words: "gap" (code) or "hspp" (paper: of what predicts the tags)."""
+    fuse: Fuse = "none"
+    """"none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper), brought to
+    their height."""
+
+    def __post_init__(self) -> None:
+        if (self.fuse == "max" or self.decorrelation) and not (self.words and self.codebook == "learned"):
+            raise ValueError("fuse: max and decorrelation are for learned words: set words: true, codebook: learned")
+
+
 class VWE(CamMethod):
-    """Visual words and hybrid spatial pyramid pooling, each of which can be left out (the paper's table 1).
+    """Visual words and hybrid spatial pyramid pooling.
 
     Args:
         backbone: only its coarsest level is used.
         n_classes: C.
-        words: whether there are words.
-        pooling: "hspp", or "gap" for global average pooling.
-        codebook: "learned" (VWE, VWL-L) or "memory" (VWL-M).
-        k: number of words.
-        levels: of HSPP: into how many regions a side it divides the map.
-        gamma: of HSPP: weight of the global mean.
-        histogram: of learned words: "sum" over the pixels (code) or "mean" (paper).
-        decorrelation: of learned words: weight of the penalty of their resemblance; VWE 0, VWL-L 1.
-        rate: of memorised words: how far a step moves them.
-        words_from: pooling of the features that predict the words: "gap" (code), or "hspp" (the paper's "output
-            feature", read as what predicts the tags).
-        fuse: "none": the classifier's maps (code); "max": the larger of these and the learned words' maps (paper),
-            brought to their height.
-        common: see `CamMethod`. Words are found without dropout; on a ResNet the released VWE and VWL-L have 3
-            ``frozen_levels``, VWL-M 1; while it warms up there are no words.
+        settings: see `VWESettings`.
 
     Attributes:
         words: the codebook and what belongs to it, or None.
-
-    Raises:
-        WeaksegError: a name that is not one of the above.
-        ValueError: a number out of range, or options that do not fit each other.
     """
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        n_classes: int,
-        *,
-        words: bool = True,
-        pooling: Pooling = "hspp",
-        codebook: Codebook = "learned",
-        k: int = 256,
-        levels: Sequence[int] = (1, 2, 4),
-        gamma: float = 2.0,
-        histogram: Histogram = "sum",
-        decorrelation: float = 0.0,
-        rate: float = 1e-3,
-        words_from: Pooling = "gap",
-        fuse: Fuse = "none",
-        **common: Unpack[CamOptions],
-    ) -> None:
-        super().__init__(backbone, n_classes, **common)
-        _check_name("pooling", pooling, Pooling)
-        _check_name("codebook", codebook, Codebook)
-        _check_name("histogram", histogram, Histogram)
-        _check_name("words_from", words_from, Pooling)
-        _check_name("fuse", fuse, Fuse)
-        if k < 1:
-            raise ValueError(f"k is the number of words, 1 or more, not {k}; words: false leaves them out")
-        if (fuse == "max" or decorrelation) and not (words and codebook == "learned"):
-            raise ValueError("fuse: max and decorrelation are for learned words: set words: true, codebook: learned")
-        hybrid_pool(torch.zeros(1, 1, 1, 1), levels, gamma)  # refuses values out of range here, not in the first step
-        self.pooling, self.words_from, self.fuse = pooling, words_from, fuse
-        self.levels, self.gamma = tuple(levels), gamma
+    Settings = VWESettings
+
+    def __init__(self, backbone: Backbone, n_classes: int, settings: VWESettings | None = None) -> None:
+        own = settings or VWESettings()
+        super().__init__(backbone, n_classes, own)
+        self.pooling, self.words_from, self.fuse = own.pooling, own.words_from, own.fuse
+        self.levels, self.gamma = own.levels, own.gamma
         channels = backbone.channels[-1]
         self.words: LearnedWords | MemoryWords | None = None
-        if words:
-            self.words_of_features = nn.Conv2d(channels, k, 1, bias=False)
+        if own.words:
+            self.words_of_features = nn.Conv2d(channels, own.k, 1, bias=False)
             self.words = (
-                LearnedWords(channels, k, n_classes, histogram=histogram, decorrelation=decorrelation)
-                if codebook == "learned"
-                else MemoryWords(channels, k, rate=rate)
+                LearnedWords(channels, own.k, n_classes, histogram=own.histogram, decorrelation=own.decorrelation)
+                if own.codebook == "learned"
+                else MemoryWords(channels, own.k, rate=own.rate)
             )
 
     def logits(self, images: Tensor) -> Tensor:
@@ -170,8 +166,3 @@ def _raised_to(word_maps: Tensor, maps: Tensor) -> Tensor:
     """
     relief: Tensor = min_max_normalise(word_maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
     return relief * maps.amax((2, 3), keepdim=True)
-
-
-def _check_name(option: str, name: str, available: Any) -> None:
-    if name not in get_args(available):
-        raise one_of(option, name, get_args(available))

@@ -12,14 +12,14 @@ from weakseg.data.images import working_size
 from weakseg.data.sample import ImageSet
 from weakseg.errors import WeaksegError
 from weakseg.ops.maps import strided_size
-from weakseg.pipeline.networks import builders
+from weakseg.pipeline.networks import affinity_method, builders
 from weakseg.pipeline.stage import Context
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.progress import say
 
 LOOKED_AT = 50  # photos of a list whose sizes stand for all
-# Bytes per pixel, rather more than seen on photos: PNGs of masks and confidence, both seeds of AffinityNet.
-MASK, CONFIDENCE, SEEDS = 0.1, 1.0, 0.5
+# Bytes per pixel, rather more than seen on photos: PNGs of masks and confidence.
+MASK, CONFIDENCE = 0.1, 1.0
 
 
 def check_disk(context: Context) -> None:
@@ -48,22 +48,20 @@ def needed_bytes(context: Context) -> int:
         height, width = working_size(size, recipe.data.long_side)
         cells = strided_size((height, width), recipe.localize.stride)
         per_photo += 2 * (tags + 1) * cells[0] * cells[1] if "localize" in stages else 0
-        seeded = "relate" in stages and recipe.relate.method == "affinitynet" and recipe.relate.affinitynet.crf
-        per_photo += SEEDS * height * width if seeded else 0
-        per_photo += MASK * height * width if "relate" in stages and not seeded else 0
+        per_photo += affinity_method(recipe).label_bytes(height * width) if "relate" in stages else 0
         per_photo += (MASK + CONFIDENCE) * size[0] * size[1] if "refine" in stages else 0
     total = len(train) * per_photo / max(1, len(sizes))
     if "predict" in stages and context.val is not None:
         sizes = _sizes(context.val)
         pixels = sum(height * width for height, width in sizes) / max(1, len(sizes))
         total += len(context.val) * MASK * pixels
-    return round(total) + weight_bytes(recipe, len(train.classes))
+    return round(total) + weight_bytes(recipe, train.classes.names)
 
 
-def weight_bytes(recipe: Recipe, n_classes: int) -> int:
+def weight_bytes(recipe: Recipe, names: Sequence[str]) -> int:
     """Bytes of the networks that a recipe trains, each with a checkpoint of weights and momentum while it learns."""
     found = 0
-    for build in builders(recipe, n_classes, pretrained=False).values():
+    for build in builders(recipe, names, pretrained=False).values():
         with torch.device("meta"):
             network = build()
         found += sum(value.numel() * value.element_size() for value in network.state_dict().values())

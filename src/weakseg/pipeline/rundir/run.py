@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
@@ -21,6 +21,7 @@ from weakseg.files import read_json, remove_temporary, replacing, write_json
 from weakseg.recipes.loading import validate
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.log import MetricsLog
+from weakseg.training.train import WEIGHTS
 
 RECIPE = "recipe.yaml"
 CLASSES = "classes.json"
@@ -30,7 +31,6 @@ OUTPUTS = "outputs.json"
 RESULTS = ("metrics.json", "pictures")
 """What ``evaluate`` writes beside the stages' folders."""
 KEPT_INPUTS = "inputs."
-WEIGHTS = "weights.safetensors"
 
 
 def digest(content: Any) -> str:
@@ -179,19 +179,20 @@ class Run:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the directory for this process alone. Raises WeaksegError if another holds it."""
+        lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / ".lock").open("w")
+            lock.acquire()
+        except Timeout:
+            raise WeaksegError(
+                f"{self.folder}: another weakseg run is writing there; wait for it or choose another --out"
+            ) from None
         except OSError as error:
             raise WeaksegError(f"{self.folder}: cannot write there ({error.strerror}); choose another --out") from error
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise WeaksegError(
-                    f"{self.folder}: another weakseg run is writing there; wait for it or choose another --out"
-                ) from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def _remove(path: Path) -> None:

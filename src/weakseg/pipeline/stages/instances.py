@@ -1,10 +1,9 @@
-"""instances: objects one by one, by IRNet's boundaries and displacements; COCO's JSON (SPEC 3 "Instance path")."""
+"""instances: objects one by one, by IRNet's boundaries and displacements, as COCO's JSON (IRNet, section 4.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,55 +12,79 @@ from torch import Tensor
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import resize_mask
 from weakseg.data.instances import PhotoInstances, load_instances, save_instances
-from weakseg.data.sample import Array, Sample
-from weakseg.methods.irnet.instances import find_instances
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.methods.base import ReadMaps
+from weakseg.methods.irnet.instances import InstancesSettings, find_instances
+from weakseg.methods.irnet.network import IRNet
+from weakseg.methods.irnet.walk import BoundaryWalkSettings, walk_start
 from weakseg.ops.views import photo_tensor
-from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.mapped import for_each_photo
-from weakseg.pipeline.networks import boundary_network, trained
-from weakseg.pipeline.stage import Context, Stage
-from weakseg.recipes.recipe import Recipe
 from weakseg.refine.background import foreground
-from weakseg.refine.refinement import walk_start
+from weakseg.training.photos import undone
 
 
-def _settings(recipe: Recipe) -> Any:
-    return [recipe.instances.model_dump(), recipe.refine.boundary_walk.model_dump()]
+@torch.inference_mode()
+def instances(
+    network: IRNet,
+    images: ImageSet,
+    read_maps: ReadMaps,
+    out: Callable[[Sample], Path],
+    together: Path,
+    *,
+    settings: InstancesSettings,
+    walk: BoundaryWalkSettings,
+    device: torch.device,
+    workers: int = 0,
+) -> int:
+    """Write the objects of every photo, but for those that are there, and then of all photos in one file.
 
+    Args:
+        network: trained, in eval mode, on ``device``.
+        images: photos with tags.
+        read_maps: reads the class maps of a photo.
+        out: where the objects of a photo go, a .json file.
+        together: where those of all photos go.
+        settings: threshold and smallest area.
+        walk: how the evidence walks.
+        device: where to compute.
+        workers: processes that load photos.
 
-def _inputs(context: Context) -> Any:
-    return fingerprint(context.train)
+    Returns:
+        how many objects there are.
+    """
+    classes = images.classes
 
+    def load(sample: Sample) -> tuple[Array, ClassMaps]:
+        return sample.read_image(), read_maps(sample)
 
-def _work(context: Context) -> dict[str, Any]:
-    recipe, classes, device = context.recipe, context.train.classes, context.fabric.device
-    weights = context.run.weights_path("relate")
-    model = trained(boundary_network(recipe, pretrained=False), weights, device)
-    walk = recipe.refine.boundary_walk
-    options = recipe.instances.model_dump() | walk.model_dump(exclude={"power"})
-
-    def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
+    for sample, (image, maps) in undone(images.samples, load, out, title="instances", workers=workers):
         found = foreground(maps)
-        boundary, displacement = model.maps(photo_tensor(torch.from_numpy(image)).to(device))
-        start = walk_start(found, boundary, walk)
-        instances = find_instances(start, boundary, displacement, found.classes, maps.size, **options)
+        boundary, displacement = network.maps(photo_tensor(torch.from_numpy(image)).to(device))
+        objects = find_instances(
+            walk_start(found, boundary, walk),
+            boundary,
+            displacement,
+            found.classes,
+            maps.size,
+            threshold=settings.threshold,
+            min_area=settings.min_area,
+            radius=walk.radius,
+            beta=walk.beta,
+            log2_steps=walk.log2_steps,
+        )
         size = sample.photo_size()
-        own = tuple(instance._replace(mask=_mask_at(instance.mask, size)) for instance in instances)
-        photo = PhotoInstances(sample.id, _file_name(sample), size, own)
-        save_instances(context.instances_path(sample), [photo], classes)
-
-    for_each_photo(context, work, context.instances_path, "instances")
+        own = tuple(instance._replace(mask=_mask_at(instance.mask, size)) for instance in objects)
+        save_instances(out(sample), [PhotoInstances(sample.id, _file_name(sample), size, own)], classes)
     count = 0
 
     def photos() -> Iterator[PhotoInstances]:
         nonlocal count
-        for sample in context.train.samples:
-            (photo,) = load_instances(context.instances_path(sample), classes)
+        for sample in images.samples:
+            (photo,) = load_instances(out(sample), classes)
             count += len(photo.instances)
             yield photo
 
-    save_instances(context.folder("instances") / "instances.json", photos(), classes)
-    return {"images": len(context.train), "instances": count}
+    save_instances(together, photos(), classes)
+    return count
 
 
 def _mask_at(mask: Tensor, size: tuple[int, int]) -> Tensor:
@@ -71,6 +94,3 @@ def _mask_at(mask: Tensor, size: tuple[int, int]) -> Tensor:
 def _file_name(sample: Sample) -> str:
     """The photo's path below its data set's folder of photos; composed pictures are called .png."""
     return f"{sample.id}{sample.image.suffix if isinstance(sample.image, Path) else '.png'}"
-
-
-STAGE = Stage("instances", ("localize", "relate"), _settings, _inputs, _work)

@@ -1,51 +1,42 @@
-"""predict: masks of the evaluation split by the segmentation network."""
+"""predict: masks of photos by a segmentation network."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
 
 from weakseg.data.images import write_mask
-from weakseg.data.sample import Array, Sample
-from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.networks import segmentation_network, trained
-from weakseg.pipeline.stage import Context, Stage
-from weakseg.recipes.recipe import Recipe
-from weakseg.segmentation.inference import segment_photo
-from weakseg.training.infer import process
-from weakseg.training.progress import say
+from weakseg.data.sample import ImageSet, Sample
+from weakseg.segmentation.inference import PredictSettings, segment_photo
+from weakseg.training.photos import undone
 
 
-def _settings(recipe: Recipe) -> Any:
-    return [recipe.predict.model_dump(), recipe.data.long_side]
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    images: ImageSet,
+    out: Callable[[Sample], Path],
+    *,
+    settings: PredictSettings,
+    long_side: int | None,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Write the mask of every photo, but for those that are there.
 
-
-def _inputs(context: Context) -> Any:
-    return fingerprint(context.val)
-
-
-def _work(context: Context) -> dict[str, Any]:
-    if context.val is None:
-        say(f"predict: the data have no split {context.recipe.data.val!r}, nothing to predict")
-        return {"images": 0}
-    section, classes, device = context.recipe.predict, context.val.classes, context.fabric.device
-    long_side = context.recipe.data.long_side
-    network = segmentation_network(context.recipe, len(classes), pretrained=False)
-    model = trained(network, context.run.weights_path("segment"), device)
-
-    def work(sample: Sample, image: Array) -> None:
-        labels = segment_photo(model, image, section, device, long_side).labels.numpy()
-        write_mask(context.prediction_path(sample), classes.to_values(labels), classes.palette)
-
-    process(
-        context.val.samples,
-        Sample.read_image,
-        work,
-        context.prediction_path,
-        title="predict",
-        workers=context.recipe.hardware.workers,
-        remedy=context.less_memory,
-    )
-    return {"images": len(context.val)}
-
-
-STAGE = Stage("predict", ("segment",), _settings, _inputs, _work)
+    Args:
+        network: trained, in eval mode, on ``device``.
+        images: the photos.
+        out: where the mask of a photo goes, a PNG in the values of the classes.
+        settings: scales, flip and dense CRF.
+        long_side: working size of the photos that the network has learnt from.
+        device: where to compute.
+        workers: processes that load photos.
+    """
+    classes = images.classes
+    for sample, image in undone(images.samples, Sample.read_image, out, title="predict", workers=workers):
+        labels = segment_photo(network, image, settings, device, long_side).labels.numpy()
+        write_mask(out(sample), classes.to_values(labels), classes.palette)

@@ -1,43 +1,48 @@
-"""refine: from maps to one palette mask and one confidence map per photo."""
+"""refine: from class maps to one palette mask and one confidence map per photo."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
 
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import write_gray, write_mask
-from weakseg.data.sample import Array, Sample
-from weakseg.evaluation.presence import presence_in_masks, report_presence
-from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.mapped import for_each_photo
-from weakseg.pipeline.stage import Context, Stage
-from weakseg.recipes.recipe import Recipe
-from weakseg.refine.refinement import build_refinement, to_mask
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.methods.base import ReadMaps
+from weakseg.refine.base import Refine
+from weakseg.refine.registry import to_mask
+from weakseg.training.photos import undone
 
 
-def _settings(recipe: Recipe) -> Any:
-    return recipe.refine.used()
+@torch.inference_mode()
+def refine(
+    step: Refine,
+    images: ImageSet,
+    read_maps: ReadMaps,
+    masks: Callable[[Sample], Path],
+    confidence: Callable[[Sample], Path],
+    *,
+    workers: int = 0,
+) -> None:
+    """Write the pseudo mask of every photo, at its own size, but for those that are there.
 
+    Args:
+        step: what refines the maps, see `weakseg.refine.registry.one_after_the_other`.
+        images: photos with tags.
+        read_maps: reads the class maps of a photo.
+        masks: where the mask of a photo goes, a PNG in the values of the classes.
+        confidence: where the winner's share of each pixel goes, a grey PNG of 0..255.
+        workers: processes that load photos.
+    """
+    classes = images.classes
 
-def _inputs(context: Context) -> Any:
-    return fingerprint(context.train)
+    def load(sample: Sample) -> tuple[Array, ClassMaps]:
+        return sample.read_image(), read_maps(sample)
 
-
-def _work(context: Context) -> dict[str, Any]:
-    classes = context.train.classes
-    refine = build_refinement(context.recipe, context.run.weights_path("relate"), context.fabric.device)
-
-    def work(sample: Sample, image: Array, maps: ClassMaps) -> None:
-        labels, confidence = to_mask(refine(image, maps), sample.photo_size())
-        levels = (confidence * 255).round().byte().numpy()
-        write_gray(context.file("refine", "confidence", sample, ".png"), levels)
+    for sample, (image, maps) in undone(images.samples, load, masks, title="refine", workers=workers):
+        labels, share = to_mask(step(image, maps), sample.photo_size())
+        write_gray(confidence(sample), (share * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.
-        write_mask(context.pseudo_mask_path(sample), classes.to_values(labels.numpy()), classes.palette)
-
-    for_each_photo(context, work, context.pseudo_mask_path, "refine")
-    presence = presence_in_masks(context)
-    report_presence(context.recipe, "refine", presence)
-    return {"images": len(context.train), "presence": presence}
-
-
-STAGE = Stage("refine", ("localize", "relate"), _settings, _inputs, _work)
+        write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)

@@ -1,30 +1,89 @@
-"""relate: train the affinity network on the confident parts of the maps."""
+"""relate: train an affinity network on the confident parts of class maps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from weakseg.pipeline.affinity import affinitynet, irnet
-from weakseg.pipeline.inputs import fingerprint
-from weakseg.pipeline.networks import backbone_of, weights_key
-from weakseg.pipeline.stage import Context, Stage
-from weakseg.recipes.recipe import Recipe
+import torch
+from torch import Tensor, nn
 
-METHODS: dict[str, Callable[[Context], dict[str, Any]]] = {"affinitynet": affinitynet.relate, "irnet": irnet.relate}
-
-
-def _settings(recipe: Recipe) -> Any:
-    section, backbone = recipe.relate, backbone_of(recipe, "relate")
-    return [section.method, section.chosen.model_dump(), backbone.model_dump(), weights_key(recipe, "relate")]
-
-
-def _inputs(context: Context) -> Any:
-    return fingerprint(context.train)
+from weakseg.data.classmaps import ClassMaps
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.methods.base import AffinityMethod, ReadMaps
+from weakseg.ops.views import photo_tensor
+from weakseg.training.checkpoint import load_weights, save_weights
+from weakseg.training.photos import undone
+from weakseg.training.progress import track
+from weakseg.training.train import WEIGHTS, Trainer
 
 
-def _work(context: Context) -> dict[str, Any]:
-    return METHODS[context.recipe.relate.method](context)
+def relate(
+    method: AffinityMethod,
+    network: nn.Module,
+    images: ImageSet,
+    read_maps: ReadMaps,
+    folder: Path,
+    trainer: Trainer,
+    *,
+    seed: int,
+) -> dict[str, Any]:
+    """Make the labels of every photo, then train the network into ``folder/weights.safetensors``.
+
+    Args:
+        method: with its settings.
+        network: of the method, untrained, on a pretrained backbone.
+        images: photos with tags.
+        read_maps: reads the class maps of a photo.
+        folder: where to write.
+        trainer: device and log.
+        seed: of order and augmentation.
+
+    Returns:
+        steps, mean loss terms of the last steps, and what the method has set afterwards.
+    """
+    device = trainer.fabric.device
+    write_labels(method, images, read_maps, folder, device=device, workers=trainer.workers)
+    net: Any = network
+    examples = method.examples(images, read_maps, folder, (net.mean, net.std))
+    own = method.settings
+    summary = trainer.fit(network, examples, own.train, folder, seed=seed, title="relate")
+    load_weights(folder / WEIGHTS, network)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = method.finish(network.eval(), _photos(images, device))
+    if found:
+        save_weights(folder / WEIGHTS, network)  # in one step: a run that is killed before it trains no further
+    return summary | found
 
 
-STAGE = Stage("relate", ("localize",), _settings, _inputs, _work)
+@torch.inference_mode()
+def write_labels(
+    method: AffinityMethod,
+    images: ImageSet,
+    read_maps: ReadMaps,
+    folder: Path,
+    *,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Make the labels that are kept on disk, but for those that are there."""
+    first = next(iter(images.samples), None)
+    if first is None or method.labels_file(folder, first.id) is None:
+        return
+
+    def path(sample: Sample) -> Path:
+        found = method.labels_file(folder, sample.id)
+        assert found is not None
+        return found
+
+    def load(sample: Sample) -> tuple[Array, ClassMaps]:
+        return sample.read_image(), read_maps(sample)
+
+    for sample, (image, maps) in undone(images.samples, load, path, title="relate: labels", workers=workers):
+        method.write_labels(image, maps, folder, sample.id, images.classes, device)
+
+
+def _photos(images: ImageSet, device: torch.device) -> Iterator[Tensor]:
+    for sample in track(images.samples, "relate: all photos", len(images)):
+        yield photo_tensor(torch.from_numpy(sample.read_image())).to(device)

@@ -1,45 +1,52 @@
-"""segment: train the segmentation network on the pseudo masks (or, as the upper bound, on the true ones)."""
+"""segment: train a segmentation network on masks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from weakseg.data.examples import LabelledExamples
-from weakseg.data.images import Size, read_mask, resize_mask
-from weakseg.data.sample import Array, Sample
-from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
-from weakseg.pipeline.networks import backbone_of, segmentation_network, weights_key
-from weakseg.pipeline.stage import Context, Stage
-from weakseg.pipeline.training import train
-from weakseg.recipes.recipe import Recipe
+from weakseg.data.images import Size, resize_mask
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.transforms import Augmentation
+from weakseg.training.optim import Schedule
+from weakseg.training.train import Trainer
 
 
-def _settings(recipe: Recipe) -> Any:
-    backbone = backbone_of(recipe, "segment")
-    return [recipe.segment.model_dump(), backbone.model_dump(), weights_key(recipe, "segment")]
+def segment(
+    network: nn.Module,
+    images: ImageSet,
+    read_mask: Callable[[Sample], Array],
+    folder: Path,
+    trainer: Trainer,
+    *,
+    augment: Augmentation,
+    schedule: Schedule,
+    seed: int,
+) -> dict[str, Any]:
+    """Train a segmentation network into ``folder/weights.safetensors``.
 
+    Args:
+        network: untrained, on a pretrained backbone.
+        images: the photos.
+        read_mask: reads the mask of a photo, uint8 (H, W) of the photo's own size, values as on disk.
+        folder: where to write.
+        trainer: device and log.
+        augment: of photos and masks.
+        schedule: how long and how fast.
+        seed: of order, augmentation and dropout.
 
-def _inputs(context: Context) -> Any:
-    if context.recipe.uses_true_masks:
-        return [fingerprint(context.train), mask_fingerprint(context.true_masks("train"))]
-    return fingerprint(context.train)
+    Returns:
+        steps and mean loss terms of the last steps.
+    """
+    classes = images.classes
+    net: Any = network
 
+    def labels(sample: Sample, size: Size) -> Array:
+        return classes.to_labels(resize_mask(read_mask(sample), size))
 
-def _label_reader(context: Context) -> Callable[[Sample, Size], Array]:
-    """Reads the labels of a sample, at the size (H, W) at which its photo is learnt from."""
-    classes = context.train.classes
-    if context.recipe.uses_true_masks:
-        with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
-        return lambda sample, size: classes.to_labels(resize_mask(with_masks[sample.id].read_mask(), size))
-    return lambda sample, size: classes.to_labels(resize_mask(read_mask(context.pseudo_mask_path(sample)), size))
-
-
-def _work(context: Context) -> dict[str, Any]:
-    section, classes = context.recipe.segment, context.train.classes
-    model = segmentation_network(context.recipe, len(classes), pretrained=True)
-    examples = LabelledExamples(context.train, _label_reader(context), section.augment.build(), model.mean, model.std)
-    return train(context, "segment", model, examples, section.train.build())
-
-
-STAGE = Stage("segment", ("refine",), _settings, _inputs, _work)
+    examples = LabelledExamples(images, labels, augment, net.mean, net.std)
+    return trainer.fit(network, examples, schedule, folder, seed=seed, title="segment")

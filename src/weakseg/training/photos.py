@@ -1,15 +1,14 @@
-"""The inference loop: one item at a time, skipping what is already on disk."""
+"""The loop over photos: one at a time, leaving out what is already on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
-from weakseg.training.memory import allocating
+from weakseg.training.memory import working_on
 from weakseg.training.progress import bar
 
 Item = TypeVar("Item")
@@ -31,34 +30,31 @@ def _as_it_is(loaded: Loaded) -> Loaded:
     return loaded
 
 
-def process(
+def undone(
     items: Sequence[Item],
     load: Callable[[Item], Loaded],
-    work: Callable[[Item, Loaded], None],
     output: Callable[[Item], Path],
     *,
     title: str,
     workers: int = 0,
-    remedy: str = "free some",
-) -> int:
-    """Run ``work`` on every item whose ``output`` file does not exist yet.
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[tuple[Item, Loaded]]:
+    """The items whose ``output`` file does not exist yet, with what was loaded of them; a progress bar counts them.
+
+    The caller writes ``output(item)`` before it takes the next item, last and in one step: its presence says that the
+    item is done.
 
     Args:
         items: what to process.
         load: reads an item's inputs (in ``workers`` other processes if not 0).
-        work: computes the result and writes it to ``output(item)`` in one step.
         output: the file whose presence says that an item is done.
         title: of the progress bar.
         workers: loading processes.
-        remedy: what to tell where the memory is too small.
-
-    Returns:
-        How many items were processed now.
-
-    Raises:
-        WeaksegError: the memory is too small for an item; the message names its output.
+        rank: number of this process among ``world`` that share the items out.
+        world: how many processes there are.
     """
-    todo = [item for item in items if not output(item).exists()]
+    todo = [item for item in items[rank::world] if not output(item).exists()]
     loader = DataLoader(
         _Loading(todo, load),
         batch_size=None,
@@ -66,9 +62,10 @@ def process(
         multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
         collate_fn=_as_it_is,
     )
-    with torch.inference_mode(), bar(title, len(items), done=len(items) - len(todo)) as running:
+    share = len(items[rank::world])
+    with bar(title, share, done=share - len(todo)) as running:
         for index, loaded in loader:
-            with allocating(f"{title}: {output(todo[index]).stem}", remedy):
-                work(todo[index], loaded)
+            working_on(output(todo[index]).stem)
+            yield todo[index], loaded
             running.advance()
-    return len(todo)
+    working_on(None)

@@ -1,0 +1,272 @@
+"""The stages of a run: what each of the plain functions in `weakseg.pipeline.stages` is given of recipe and run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from weakseg.data.sample import ImageSet
+from weakseg.evaluation.presence import presence_in_maps, presence_in_masks
+from weakseg.evaluation.tagging import hold_back, report_knowledge, tag_knowledge
+from weakseg.files import write_json
+from weakseg.methods.base import CamMethod
+from weakseg.methods.irnet.network import IRNet
+from weakseg.pipeline.doubts import report_presence
+from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
+from weakseg.pipeline.networks import (
+    affinity_method,
+    affinity_network,
+    backbone_of,
+    seed_method,
+    segmentation_network,
+    trained,
+    weights_key,
+)
+from weakseg.pipeline.refinement import build_refinement
+from weakseg.pipeline.stage import Context, Stage
+from weakseg.pipeline.stages.classify import classify
+from weakseg.pipeline.stages.evaluate import evaluate
+from weakseg.pipeline.stages.instances import instances
+from weakseg.pipeline.stages.localize import localize
+from weakseg.pipeline.stages.predict import predict
+from weakseg.pipeline.stages.refine import refine
+from weakseg.pipeline.stages.relate import relate
+from weakseg.pipeline.stages.segment import segment
+from weakseg.recipes.recipe import Recipe
+from weakseg.settings import plain
+from weakseg.training.progress import say
+
+
+def _train_list(context: Context) -> Any:
+    return fingerprint(context.train)
+
+
+def _classify_settings(recipe: Recipe) -> Any:
+    section = plain(recipe.classify) | {"checkpoint": None}
+    return [section, plain(backbone_of(recipe, "classify")), weights_key(recipe, "classify")]
+
+
+def _classify_inputs(context: Context) -> Any:
+    # Which photos are held back depends on whether there are others to judge the classifier by.
+    return [fingerprint(context.train), len(_held_back(context)[1])]
+
+
+def _held_back(context: Context) -> tuple[ImageSet, ImageSet]:
+    """What is learnt from, and what is held back to judge the classifier by where there is no validation list."""
+    judged_by_others = context.val is not None or context.recipe.classify.checkpoint is not None
+    share = 0.0 if judged_by_others else context.recipe.classify.held_back
+    return hold_back(context.train, share, context.seed("held back"))
+
+
+def _judged_by(context: Context, held: ImageSet) -> tuple[ImageSet, str]:
+    """The photos that the classifier is judged by, and what they are called."""
+    data = context.recipe.data
+    if context.val is not None and any(sample.tags for sample in context.val.samples):
+        return context.val.at_most(data.long_side), data.val
+    if len(held):
+        return held, f"held back from {data.train}"
+    return context.train, f"{data.train}, which it was trained on"
+
+
+def _classify(context: Context) -> dict[str, Any]:
+    section, names, folder = context.recipe.classify, context.train.classes.names, context.folder("classify")
+    network = cast(CamMethod, seed_method(context.recipe, names, pretrained=True))
+    learnt, held = _held_back(context)
+    if section.checkpoint is not None:
+        summary = context.trainer.keep(network, folder, title="classify")
+    else:
+        summary = classify(
+            network,
+            learnt,
+            folder,
+            context.trainer,
+            augment=section.augment,
+            schedule=section.train,
+            seed=context.seed("classify"),
+            guided=context.train,
+        )
+    device = context.fabric.device
+    judged, on = _judged_by(context, held)
+    model = trained(_seeds(context), context.run.weights_path("classify"), device)
+    found = tag_knowledge(cast(CamMethod, model), judged, device, on)
+    report_knowledge(found)
+    return summary | {"tags": found}
+
+
+def _seeds(context: Context) -> Any:
+    return seed_method(context.recipe, context.train.classes.names, pretrained=False)
+
+
+def _localize_settings(recipe: Recipe) -> Any:
+    section = plain(recipe.localize)
+    section.pop("background")
+    untrained = "classify" not in recipe.stages
+    return [section, plain(recipe.classify.options)] if untrained else section
+
+
+def _localize(context: Context) -> dict[str, Any]:
+    recipe, device = context.recipe, context.fabric.device
+    if "classify" in recipe.stages:
+        method = trained(_seeds(context), context.run.weights_path("classify"), device)
+    else:  # it needs no training
+        method = seed_method(recipe, context.train.classes.names, pretrained=True).to(device).eval()
+    localize(
+        method,
+        context.train,
+        context.maps_path,
+        views=recipe.localize,
+        device=device,
+        workers=recipe.hardware.workers,
+    )
+    presence = presence_in_maps(context.train, context.read_maps, recipe.localize.background)
+    report_presence(recipe, "localize", presence)
+    return {"images": len(context.train), "presence": presence}
+
+
+def _relate_settings(recipe: Recipe) -> Any:
+    section = recipe.relate
+    backbone = plain(backbone_of(recipe, "relate"))
+    return [section.method, plain(section.chosen), backbone, weights_key(recipe, "relate")]
+
+
+def _relate(context: Context) -> dict[str, Any]:
+    network, folder = affinity_network(context.recipe, pretrained=True), context.folder("relate")
+    if context.recipe.relate.checkpoint is not None:
+        return context.trainer.keep(network, folder, title="relate")
+    return relate(
+        affinity_method(context.recipe),
+        network,
+        context.train,
+        context.read_maps,
+        folder,
+        context.trainer,
+        seed=context.seed("relate"),
+    )
+
+
+def _refine_settings(recipe: Recipe) -> Any:
+    section = recipe.refine
+    return [section.steps, {name: plain(section.of(name)) for name in section.steps}]
+
+
+def _refine(context: Context) -> dict[str, Any]:
+    recipe = context.recipe
+    refine(
+        build_refinement(recipe, context.run.weights_path("relate"), context.fabric.device),
+        context.train,
+        context.read_maps,
+        context.pseudo_mask_path,
+        lambda sample: context.file("refine", "confidence", sample, ".png"),
+        workers=recipe.hardware.workers,
+    )
+    presence = presence_in_masks(context.train, context.read_pseudo_mask)
+    report_presence(recipe, "refine", presence)
+    return {"images": len(context.train), "presence": presence}
+
+
+def _instances_settings(recipe: Recipe) -> Any:
+    return [plain(recipe.instances), plain(recipe.refine.of("boundary_walk"))]
+
+
+def _instances(context: Context) -> dict[str, Any]:
+    recipe, device = context.recipe, context.fabric.device
+    network = trained(affinity_network(recipe, pretrained=False), context.run.weights_path("relate"), device)
+    count = instances(
+        cast(IRNet, network),
+        context.train,
+        context.read_maps,
+        context.instances_path,
+        context.folder("instances") / "instances.json",
+        settings=recipe.instances,
+        walk=recipe.refine.of("boundary_walk"),
+        device=device,
+        workers=recipe.hardware.workers,
+    )
+    return {"images": len(context.train), "instances": count}
+
+
+def _segment_settings(recipe: Recipe) -> Any:
+    return [plain(recipe.segment), plain(backbone_of(recipe, "segment")), weights_key(recipe, "segment")]
+
+
+def _segment_inputs(context: Context) -> Any:
+    if context.recipe.uses_true_masks:
+        return [fingerprint(context.train), mask_fingerprint(context.true_masks("train"))]
+    return fingerprint(context.train)
+
+
+def _segment(context: Context) -> dict[str, Any]:
+    section, read = context.recipe.segment, context.read_pseudo_mask
+    if context.recipe.uses_true_masks:
+        with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
+        read = lambda sample: with_masks[sample.id].read_mask()  # noqa: E731
+    return segment(
+        segmentation_network(context.recipe, len(context.train.classes), pretrained=True),
+        context.train,
+        read,
+        context.folder("segment"),
+        context.trainer,
+        augment=section.augment,
+        schedule=section.train,
+        seed=context.seed("segment"),
+    )
+
+
+def _predict(context: Context) -> dict[str, Any]:
+    recipe, device = context.recipe, context.fabric.device
+    if context.val is None:
+        say(f"predict: the data have no split {recipe.data.val!r}, nothing to predict")
+        return {"images": 0}
+    network = segmentation_network(recipe, len(context.val.classes), pretrained=False)
+    predict(
+        trained(network, context.run.weights_path("segment"), device),
+        context.val,
+        context.prediction_path,
+        settings=recipe.predict,
+        long_side=recipe.data.long_side,
+        device=device,
+        workers=recipe.hardware.workers,
+    )
+    return {"images": len(context.val)}
+
+
+def _evaluate_settings(recipe: Recipe) -> Any:
+    return {"background": recipe.localize.background.used(), "stages": recipe.stages, **plain(recipe.data)}
+
+
+def _evaluate_inputs(context: Context) -> Any:
+    return [mask_fingerprint(images) for images in context.scored_lists() if images]
+
+
+def _evaluate(context: Context) -> dict[str, Any]:
+    recipe, (train, val) = context.recipe, context.scored_lists()
+    metrics = evaluate(
+        train,
+        val,
+        maps=(context.read_maps, recipe.localize.background) if "localize" in recipe.stages else None,
+        pseudo_masks=context.read_pseudo_mask if "refine" in recipe.stages else None,
+        predictions=context.read_prediction if "predict" in recipe.stages else None,
+        names=(recipe.data.scored, recipe.data.val),
+    )
+    write_json(context.run.folder / "metrics.json", metrics)
+    return {"problems": sum(len(entry["left_out"]) for entry in metrics.values())}
+
+
+ALL: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage("classify", _classify_settings, _classify_inputs, _classify),
+        Stage("localize", _localize_settings, _train_list, _localize),
+        Stage("relate", _relate_settings, _train_list, _relate),
+        Stage("refine", _refine_settings, _train_list, _refine),
+        Stage("instances", _instances_settings, _train_list, _instances),
+        Stage("segment", _segment_settings, _segment_inputs, _segment),
+        Stage(
+            "predict",
+            lambda recipe: [plain(recipe.predict), recipe.data.long_side],
+            lambda context: fingerprint(context.val),
+            _predict,
+        ),
+        Stage("evaluate", _evaluate_settings, _evaluate_inputs, _evaluate),
+    )
+}
+"""Every stage by name, in the order in which a recipe may have them."""

@@ -1,0 +1,138 @@
+"""The recipe's settings that belong to no method, and its sections: assembled from what methods and steps declare."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Lt
+
+from weakseg.backbones.backbone import BackboneSettings
+from weakseg.data.transforms import Augmentation
+from weakseg.methods.base import Views
+from weakseg.refine.background import BackgroundSettings
+from weakseg.settings import Count, NonNegative, PositiveInt, settings
+from weakseg.training.optim import Schedule
+
+
+@settings
+class DataSettings:
+    """Which photos are used, and at which size."""
+
+    train: str = "train"
+    """List of the source to learn from."""
+    val: str = "val"
+    """List to predict and to judge by; a source may have none."""
+    score: str | None = None
+    """Photos of ``train`` that maps and pseudo masks are scored on; null for all. The papers learn from VOC's train_aug
+    and score on its train."""
+    long_side: Annotated[int, Ge(32)] | None = 640
+    """Working size in pixels: longer photos are learnt from and looked at reduced to it, masks are scaled back; null
+    for every photo's own size, which needs memory in proportion."""
+
+    @property
+    def scored(self) -> str:
+        """The list that maps and pseudo masks are scored on."""
+        return self.score or self.train
+
+
+@settings
+class ClassifySettings:
+    """The seed method: what finds the classes in a photo."""
+
+    method: str = "cam"
+    """Name of the seed method."""
+    checkpoint: str | None = None
+    """File of a trained network, a run's or the authors'; then none is trained."""
+    options: Any = None
+    """Settings of the method."""
+    held_back: Annotated[float, Ge(0), Lt(1)] = 0.1
+    """Share of the training photos that it is judged by instead of learning from them, where there is no val list."""
+    augment: Augmentation = Augmentation()
+    """Random changes of the training photos."""
+    train: Schedule = Schedule()
+    """How long and how fast to train."""
+
+
+@settings
+class LocalizeSettings(Views):
+    """How the seed method looks at photos, and the background that its maps are scored with."""
+
+    background: BackgroundSettings = BackgroundSettings()
+    """What the maps are scored against."""
+
+
+@settings
+class RelateSettings:
+    """The affinity network: ``method`` chooses, the section of that name has its settings."""
+
+    method: str = "affinitynet"
+    """Name of the affinity method."""
+    checkpoint: str | None = None
+    """File of a trained network, a run's or the authors'; then none is trained."""
+    backbone: BackboneSettings | None = None
+    """Its backbone; null for the recipe's."""
+
+    @property
+    def chosen(self) -> Any:
+        """The settings of the chosen method."""
+        return self.of(self.method)
+
+    def of(self, method: str) -> Any:
+        """The settings of a method by its name."""
+        return getattr(self, method.replace("-", "_"))
+
+
+@settings
+class RefineSettings:
+    """From maps to masks: the steps by name, in order, and the settings of each."""
+
+    steps: tuple[str, ...] = ("background", "walk")
+    """Names of refinement steps; "background" exactly once."""
+    background: BackgroundSettings = BackgroundSettings(rule="power")
+    """The background channel."""
+
+    def __post_init__(self) -> None:
+        if self.steps.count("background") != 1:
+            raise ValueError("steps needs background exactly once")
+
+    def of(self, step: str) -> Any:
+        """The settings of a step by its name."""
+        return getattr(self, step.replace("-", "_"))
+
+
+@settings
+class SegmentSettings:
+    """The segmentation network."""
+
+    network: str = "deeplabv3plus"
+    """Its name."""
+    backbone: BackboneSettings | None = None
+    """Its backbone; null for the recipe's."""
+    targets: Literal["pseudo", "truth"] = "pseudo"
+    """What it learns from: the pseudo masks, or the true ones (the upper bound ``supervised`` alone)."""
+    augment: Augmentation = Augmentation()
+    """Random changes of the training photos."""
+    train: Schedule = Schedule()
+    """How long and how fast to train."""
+
+    def __post_init__(self) -> None:
+        if self.train.batch_size < 2:
+            raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
+
+
+@settings
+class HardwareSettings:
+    """Where and how it runs; no result depends on it but for rounding."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """The device."""
+    devices: PositiveInt = 1
+    """How many of them."""
+    precision: str = "32-true"
+    """One of Fabric's: 32-true, bf16-mixed, 16-mixed."""
+    workers: Count = 0
+    """Processes that load photos; 0 loads in the main one."""
+    threads: Count = 0
+    """CPU threads of torch; 0 keeps torch's choice."""
+    checkpoint_seconds: NonNegative = 30.0
+    """How often a training keeps its state."""

@@ -1,0 +1,37 @@
+"""The stages of a run: their order, and what each of them reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+StageName = Literal["classify", "localize", "relate", "refine", "instances", "segment", "predict", "evaluate"]
+STAGES: tuple[StageName, ...] = get_args(StageName)
+"""In the order in which they run."""
+DEFAULT_STAGES = tuple(stage for stage in STAGES if stage != "instances")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The stages whose output a stage reads.
+
+    Attributes:
+        needed: it cannot do without them.
+        used: it reads what they have made where the recipe has them.
+    """
+
+    needed: tuple[StageName, ...] = ()
+    used: tuple[StageName, ...] = ()
+
+
+READS: dict[StageName, Reads] = {
+    "classify": Reads(),
+    "localize": Reads(needed=("classify",)),
+    "relate": Reads(needed=("localize",)),
+    "refine": Reads(needed=("localize",), used=("relate",)),
+    "instances": Reads(needed=("localize", "relate")),
+    "segment": Reads(needed=("refine",)),
+    "predict": Reads(needed=("segment",)),
+    "evaluate": Reads(used=("localize", "refine", "instances", "predict")),
+}
+"""Seed methods that are not trained need no classify; a segmentation network that learns from true masks no refine."""
