@@ -14,7 +14,7 @@ from weakseg.methods.registry import SEEDS, build_cam
 Variant = tuple[str, dict[str, Any]]
 
 VARIANTS: list[Variant] = [
-    *((name, {}) for name in SEEDS.names()),
+    *((name, {}) for name in SEEDS.names() if issubclass(SEEDS.get(name), CamMethod)),
     ("vwe", {"codebook": "memory"}),
     ("vwe", {"decorrelation": 1.0, "fuse": "max"}),
     ("seam", {"context": "prcm"}),

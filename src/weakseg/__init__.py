@@ -1,3 +1,67 @@
-"""weakseg: from image-level tags to pixel masks and a trained segmentation network."""
+"""weakseg: from image-level tags to pixel masks and a trained segmentation network.
+
+Example:
+    A run, its scores, a mask and a map of it, and its network on a photo of one's own:
+
+        import weakseg
+
+        photos = weakseg.open_data("csv:photos.csv")
+        recipe = weakseg.load_recipe("affinitynet", ["small"], ["seed=3"])
+        finished = weakseg.run(recipe, photos, "runs/photos")
+        print(finished.scores["refine"]["scores"]["miou_present"])
+        mask, maps = finished.pseudo_mask("cat1"), finished.class_maps("cat1")
+        segment = weakseg.load_segmenter("runs/photos")
+        found = segment(image)  # uint8 RGB (H, W, 3)
+        print(found.labels, found.confidence, segment.names)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from weakseg.api import FinishedRun, Segmentation, Segmenter, load_segmenter, open_data, open_run, run
+    from weakseg.data.classmaps import ClassMaps
+    from weakseg.errors import WeaksegError
+    from weakseg.recipes.loading import load_recipe
 
 __version__ = "0.1.0"
+
+# What is imported when it is asked for: torch takes seconds, and `import weakseg` none.
+_HOMES = {
+    "ClassMaps": "weakseg.data.classmaps",
+    "FinishedRun": "weakseg.api",
+    "Segmentation": "weakseg.api",
+    "Segmenter": "weakseg.api",
+    "WeaksegError": "weakseg.errors",
+    "load_recipe": "weakseg.recipes.loading",
+    "load_segmenter": "weakseg.api",
+    "open_data": "weakseg.api",
+    "open_run": "weakseg.api",
+    "run": "weakseg.api",
+}
+
+__all__ = [
+    "ClassMaps",
+    "FinishedRun",
+    "Segmentation",
+    "Segmenter",
+    "WeaksegError",
+    "__version__",
+    "load_recipe",
+    "load_segmenter",
+    "open_data",
+    "open_run",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'weakseg' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,7 +14,6 @@ from weakseg.data.sample import ImageSet
 from weakseg.data.source import open_source
 from weakseg.data.transforms import Augmentation
 from weakseg.methods.multiscale import multi_scale_maps
-from weakseg.methods.registry import SEEDS
 from weakseg.training.checkpoint import load_weights, save_weights
 from weakseg.training.device import build_fabric
 from weakseg.training.log import MetricsLog
@@ -90,7 +89,7 @@ def test_any_number_of_classes_and_photos_without_tags(variant, backbone, n_clas
     assert torch.equal(maps_of(other, photo, every), maps)
 
 
-@pytest.mark.parametrize("name", SEEDS.names())
+@pytest.mark.parametrize("name", sorted({name for name, _ in VARIANTS}))
 def test_every_method_runs_on_a_convnext(name):
     model, tags = build((name, {}), backbone="test_convnext"), torch.tensor([0, 1, 0, 1])
     check_learning(model, 4, (64, 64))

@@ -85,12 +85,14 @@ import resource, sys
 import numpy as np, torch
 from weakseg.recipes.loading import load_recipe
 from weakseg.pipeline.networks import segmentation_network
-from weakseg.segmentation.inference import segment_photo
+from weakseg.segmentation.inference import PredictSettings, segment_photo
+from weakseg.training.device import keep_freed_memory
+keep_freed_memory()
 torch.set_num_threads(1)
 recipe = load_recipe("affinitynet", ["small"], [])
 model = segmentation_network(recipe, 6, pretrained=False).eval()
 photo = np.random.default_rng(0).integers(0, 256, (3024, 4032, 3), dtype=np.uint8)
-section = recipe.predict.model_copy(update={"scales": (1.0,), "flip": False})
+section = PredictSettings(scales=(1.25,), flip=True)
 found = segment_photo(model, photo, section, torch.device("cpu"))
 assert found.labels.shape == (3024, 4032)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

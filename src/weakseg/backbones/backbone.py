@@ -125,8 +125,8 @@ class BackboneSettings:
     """Any timm network that can return feature maps for images of any size, with or without the tag of its weights; or
     wr38, vgg16_20m, vgg16_20m_d4."""
     output_stride: PositiveInt = 16
-    """Stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers, VGG, WR38) take only the
-    one that they have, whatever it is."""
+    """Stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers, VGG, WR38) take only
+    the one that they have, whatever it is."""
     dilation: bool = True
     """Whether dilation makes up for removed strides. Without it strides are removed and nothing else."""
     batch_norm: BatchNormMode = "frozen"

@@ -38,7 +38,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "segmentation-models-pytorch", "lig
 
 def execute(
     recipe: Recipe,
-    data: str,
+    data: str | Source,
     folder: Path,
     *,
     overwrite: bool = False,
@@ -48,7 +48,7 @@ def execute(
 
     Args:
         recipe: the settings.
-        data: the string that opens the source.
+        data: the source, or the string that opens it.
         folder: the run's directory.
         overwrite: start afresh there, whatever run it holds.
         show: called when all stages are done, such as to draw pictures of what they made.
@@ -58,7 +58,8 @@ def execute(
             outputs that were changed from outside.
     """
     run = open_folder(folder)
-    source = open_source(data)
+    source = data if isinstance(data, Source) else open_source(data)
+    data = source.spec if isinstance(data, Source) else data
     hardware = recipe.hardware
     # The processes of a run start here: one of them holds the directory for all.
     fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)

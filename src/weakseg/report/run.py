@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from weakseg.data.source import Source
 from weakseg.pipeline.execute import execute
 from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stage import Context
@@ -11,7 +12,7 @@ from weakseg.recipes.recipe import Recipe
 from weakseg.report.pictures import draw_pictures
 
 
-def run_and_draw(recipe: Recipe, data: str, folder: Path, *, overwrite: bool = False) -> Run:
+def run_and_draw(recipe: Recipe, data: str | Source, folder: Path, *, overwrite: bool = False) -> Run:
     """Run a recipe and draw its contact sheets; see `weakseg.pipeline.execute.execute`."""
     return execute(recipe, data, folder, overwrite=overwrite, show=_draw)
 

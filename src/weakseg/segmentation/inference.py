@@ -21,7 +21,7 @@ from weakseg.refine.steps import Preset
 from weakseg.segmentation.networks import SegmentationNet
 from weakseg.segmentation.piecewise import coarse_logits, logit_rows
 from weakseg.settings import Scale, settings
-from weakseg.training.device import giving_back_memory
+from weakseg.training.device import giving_back_memory, trim_memory
 
 WHOLE = 2_500_000
 """Pixels of a view that a network looks at in one go: more than any VOC photo has at twice its size, both mirrored."""
@@ -170,6 +170,7 @@ def _in_tiles(model: SegmentationNet, image: Array, section: Looks, device: torc
         views.append((coarse_logits(model, view), view_size, False))
         if section.flip:
             views.append((coarse_logits(model, view.flip(-1)), view_size, True))
+        trim_memory()
     if section.crf is None:
         parts = [_strongest(_mean_rows(views, size, *rows)) for rows in strips(size)]
         return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))

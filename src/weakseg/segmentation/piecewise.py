@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from weakseg.ops.tiles import Rows, resized_rows, tiles
 from weakseg.ops.views import normalised
 from weakseg.segmentation.networks import SegmentationNet
+from weakseg.training.device import trim_memory
 
 SIDE = 512
 """Of the part of the image that a tile answers for, in pixels."""
@@ -43,6 +44,7 @@ def coarse_logits(model: SegmentationNet, view: Tensor, *, side: int = SIDE, hal
     decoder: Any = model.network.decoder
     context = decoder.aspp(deep)
     del deep
+    trim_memory()
     height, width = fine.shape[-2:]
     found = []
     step = max(1, _CELLS // width)

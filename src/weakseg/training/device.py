@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
@@ -69,6 +69,12 @@ def giving_back_memory() -> Iterator[None]:
         yield
     finally:
         keep_freed_memory()
+
+
+def trim_memory() -> None:
+    """Give what is free between the blocks in use back to the system (glibc; else nothing)."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _allocator(*, largest: int, kept: int) -> None:

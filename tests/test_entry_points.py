@@ -1,0 +1,68 @@
+"""What another package adds by entry points (tests/toys) is named in a recipe and runs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny
+import weakseg
+from weakseg.data.source import SOURCES
+from weakseg.errors import WeaksegError
+from weakseg.methods.registry import AFFINITIES, SEEDS
+from weakseg.refine.registry import REFINEMENTS
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
+
+RECIPE = """
+name: toys
+stages: [localize, relate, refine, segment, predict, evaluate]
+backbone: {name: test_resnet, weights: none, output_stride: 32}
+classify: {method: toy-colours, options: {width: 100}}
+localize: {scales: [1.0], flip: false, stride: 2}
+relate: {method: toy-neighbours, toy_neighbours: {train: {epochs: 2, batch_size: 4, lr: 0.01}}}
+refine: {steps: [toy_blur, background], toy_blur: {side: 5}, background: {rule: constant, threshold: 0.3}}
+segment: {network: toy_pixels, augment: {crop: 64}, train: {epochs: 30, batch_size: 4, lr: 0.05, momentum: 0.9}}
+hardware: {accelerator: cpu, threads: 1}
+"""
+
+
+def test_each_kind_is_found_by_its_name():
+    assert "toy-colours" in SEEDS.names()
+    assert "toy-neighbours" not in SEEDS.names()
+    assert AFFINITIES.names()[-1] == "toy-neighbours"
+    assert "toy_blur" in REFINEMENTS.names()
+    assert "toys" in SOURCES.names()
+    assert "toy_pixels" in SEGMENTATION_NETWORKS.names()
+
+
+def test_a_recipe_of_toys_alone_runs(tmp_path: Path):
+    (tmp_path / "toys.yaml").write_text(RECIPE, encoding="utf-8")
+    ended = tiny.weakseg("run", tmp_path / "toys.yaml", "--data", "toys:12", "--out", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    finished = weakseg.open_run(tmp_path / "run")
+    assert finished.recipe.classify.options.width == 100
+    assert finished.recipe.relate.chosen.train.epochs == 2
+    # A square of the colour that the tag names: without learning anything the masks are nearly right.
+    assert finished.scores["refine"]["scores"]["miou_present"] > 0.8
+    assert finished.scores["predict"]["scores"]["miou_present"] > 0.8
+    assert finished.pseudo_mask("train0").shape == (48, 64)
+    again = tiny.weakseg("run", tmp_path / "toys.yaml", "--data", "toys:12", "--out", tmp_path / "run")
+    assert again.err.count("unchanged") + again.out.count("unchanged") == 6
+
+
+def test_large_photos_go_through_any_network_in_regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "toys.yaml").write_text(RECIPE, encoding="utf-8")
+    ended = tiny.weakseg("run", tmp_path / "toys.yaml", "--data", "toys:12", "--out", tmp_path / "run")
+    assert ended.code == 0, ended.err
+    segment = weakseg.load_segmenter(tmp_path / "run")
+    image = np.random.default_rng(0).integers(0, 256, (90, 150, 3)).astype(np.uint8)
+    whole = segment(image)
+    monkeypatch.setattr("weakseg.segmentation.inference.WHOLE", 5_000)
+    assert (segment(image).labels == whole.labels).all()
+
+
+def test_a_trained_stage_still_wants_its_training(tmp_path: Path):
+    trained = RECIPE.replace("{method: toy-colours, options: {width: 100}}", "{method: cam}")
+    (tmp_path / "toys.yaml").write_text(trained, encoding="utf-8")
+    with pytest.raises(WeaksegError, match="stages: localize needs classify"):
+        weakseg.load_recipe(str(tmp_path / "toys.yaml"))
