@@ -16,9 +16,8 @@ def test_importing_takes_no_time_and_no_torch():
         "import sys, time; began = time.perf_counter(); import weakseg; took = time.perf_counter() - began;"
         "print('torch' in sys.modules, took)"
     )
-    loaded, seconds = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, seconds = ended.stdout.split()
     assert loaded == "False"
     assert float(seconds) < 0.3
 

@@ -162,7 +162,7 @@ class FinishedRun:
 
     @property
     def scores(self) -> dict[str, Any]:
-        """By stage (localize, refine, predict): list, number of photos, ``scores`` (mIoU, IoU by class); {} unscored."""
+        """By stage (localize, refine, predict): list, number of photos, ``scores`` (mIoU, IoU by class); {} without."""
         found: dict[str, Any] | None = read_json(self.folder / "metrics.json")
         return found or {}
 

@@ -99,11 +99,7 @@ def test_a_step_gives_maps_of_the_same_labels(name: str, labels: tuple[int, ...]
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        *(SEEDS.get(name).Settings for name in SEEDS.names()),
-        *(AFFINITIES.get(name).Settings for name in AFFINITIES.names()),
-    ]
-    + [REFINEMENTS.get(name).Settings for name in REFINEMENTS.names()],
+    [kind.Settings for registry in (SEEDS, AFFINITIES, REFINEMENTS) for kind in registry.all().values()],
     ids=lambda kind: kind.__name__,
 )
 def test_every_setting_is_explained_and_read_back(kind: Any) -> None:

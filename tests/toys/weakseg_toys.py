@@ -31,7 +31,7 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
 
 @dataclass(frozen=True)
 class Square:
-    """A grey picture of 48 x 64 with a coloured square, or its mask; equal ones have equal reprs, by which runs tell."""
+    """A grey picture of 48 x 64 with a coloured square, or its mask; runs tell them apart by their reprs."""
 
     index: int
     masked: bool
@@ -51,18 +51,12 @@ class Square:
 def open_toys(options: str) -> Source:
     """``toys:N``: N pictures with a square of the colour that the tag names, and as many to judge by."""
     names, count = list(COLOURS), int(options)
-    splits = {
-        split: [
-            Sample(
-                f"{split}{index}",
-                Square(index + start, False),
-                (names[(index + start) % 3],),
-                Square(index + start, True),
-            )
-            for index in range(count)
-        ]
-        for split, start in (("train", 0), ("val", count))
-    }
+
+    def sample(split: str, index: int) -> Sample:
+        number = index + (count if split == "val" else 0)
+        return Sample(f"{split}{index}", Square(number, False), (names[number % 3],), Square(number, True))
+
+    splits = {split: [sample(split, index) for index in range(count)] for split in ("train", "val")}
     return Source(f"toys:{options}", Classes(tuple(names), (1, 2, 3), voc_palette()), splits)
 
 

@@ -19,7 +19,7 @@ from weakseg.pipeline.rundir.outputs import record_outputs
 from weakseg.pipeline.rundir.run import Run, digest
 from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.stages import READS, StageName
-from weakseg.training.device import peak_memory_mib
+from weakseg.training.device import peak_memory_mib, trim_memory
 from weakseg.training.memory import allocating
 from weakseg.training.progress import say
 from weakseg.training.seeding import derive_seed
@@ -170,6 +170,7 @@ def run_stages(
         say(place, "bold")
         context.run.drop_results()
         context.run.begin(stage.name, key)
+        trim_memory()
         start, cpu_start = time.monotonic(), time.process_time()
         with allocating(stage.name, less_memory(context.recipe)):
             summary = stage.work(context)
