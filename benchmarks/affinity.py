@@ -59,7 +59,7 @@ def stencil_gradient(features: Tensor, pairs: PairLabels, radius: int) -> Tensor
 
 
 def gathered_gradient(features: Tensor, pairs: PairLabels, indices: Tensor) -> Tensor:
-    """The same as SPEC 2 words it: sources and partners gathered, exp of the mean absolute difference."""
+    """Sources and partners gathered, exp of the mean absolute difference: as docs/methods/affinitynet.md."""
     features = features.detach().requires_grad_()
     # On a CPU the backward of this indexing is three times faster than that of index_select.
     source, target = features.flatten(2)[:, :, indices[:1]], features.flatten(2)[:, :, indices[1:]]

@@ -52,7 +52,7 @@ def photos(batch: int, height: int, width: int) -> Tensor:
 
 @torch.no_grad()
 def unfold_pamr(image: Tensor, masks: Tensor, iterations: int) -> Tensor:
-    """SPEC 8 word by word, with all neighbours of all channels in memory."""
+    """The released code's arithmetic word by word, with all neighbours of all channels in memory."""
     neighbours, centre = unfold(image), image[:, :, None]
     samples = torch.cat([neighbours, centre.expand(-1, -1, len(DILATIONS), -1, -1)], dim=2)
     deviation = samples.std(dim=2, keepdim=True)

@@ -127,7 +127,7 @@ def operations_gradients(boundary: Tensor, displacement: Tensor, labels: Tensor,
 
 
 def gathered_gradients(boundary: Tensor, displacement: Tensor, labels: Tensor, indices: Indices) -> Tensor:
-    """The same as SPEC 3 words it: all paths of all pairs gathered, their maxima, the labels and displacements."""
+    """All paths of all pairs gathered, their maxima, the labels and displacements: as docs/methods/irnet.md."""
     boundary, displacement = boundary.detach().requires_grad_(), displacement.detach().requires_grad_()
     edges, shifts, classes = boundary.flatten(1), displacement.flatten(2), labels.flatten(1)
     # The fastest of four ways on a CPU: max is quicker than amax, index_select here than edges[:, paths].

@@ -76,7 +76,7 @@ def case(classes: int, size: tuple[int, int], radius: int) -> tuple[Tensor, Tens
 
 
 def dense_walk(scores: Tensor, stencil: Tensor, radius: int, beta: float, log2_steps: int) -> Tensor:
-    """SPEC 2, "Random walk": M T^(2^t) with T squared t times."""
+    """docs/methods/affinitynet.md, "Random walk": M T^(2^t) with T squared t times."""
     power = transition(stencil, radius, beta)
     for _ in range(log2_steps):
         power = power @ power

@@ -28,7 +28,7 @@ def numbered(height, width):
 
 
 def placements(array, side):
-    """Every crop of the released code: inside a larger image, or a smaller image inside the crop (SPEC 1.4)."""
+    """Every crop of the released code: inside a larger image, or a smaller image inside the crop."""
     height, width = array.shape[:2]
     found = {}
     for y in range(abs(height - side) + 1):

@@ -33,7 +33,7 @@ def random_case(height: int, width: int, seed: int) -> tuple[Tensor, Tensor]:
 def naive(
     image: np.ndarray[Any, Any], maps: np.ndarray[Any, Any], dilations: tuple[int, ...], kernel: str
 ) -> np.ndarray[Any, Any]:
-    """One iteration on one image, pixel by pixel, as SPEC 8 words it; float64."""
+    """One iteration on one image, pixel by pixel, as docs/methods/sipe.md words it; float64."""
     _, height, width = image.shape
     result = np.zeros_like(maps)
     steps = [(d * dy, d * dx) for d in dilations for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]

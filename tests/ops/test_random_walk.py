@@ -88,7 +88,7 @@ def test_affinitynet_walk_as_released(golden: Golden) -> None:
 
 
 def test_affinitynet_inference_as_released(golden: Golden) -> None:
-    """From scores at image size to labels: SPEC 2, "Random walk"."""
+    """From scores at image size to labels: docs/methods/affinitynet.md, "Random walk"."""
     data = tensors(golden, "psa_affinity_rw_12x14")
     stencil = pairs_to_stencil(data["aff"], (12, 14), 5)
     transition = transition_matrix(stencil, 5, 8).to_dense()

@@ -1,4 +1,4 @@
-"""What AffinityNet learns from: the dense CRF of the maps at both alphas (SPEC 2, "CRF seeds")."""
+"""What AffinityNet learns from: the dense CRF of the maps at both alphas (docs/methods/affinitynet.md)."""
 
 import pytest
 import torch

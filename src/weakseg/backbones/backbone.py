@@ -87,7 +87,7 @@ class Backbone(nn.Module):
     def freeze_levels(self, count: int) -> None:
         """Stop training the ``count`` finest levels: all parameters that these depend on.
 
-        Equal to detaching the output of the level, as IRNet does after layer2 (SPEC 1.2; count = 3 for a ResNet), but
+        Equal to detaching the output of the level, as IRNet does after layer2 (count = 3 for a ResNet), but
         without the memory for gradients that nobody uses.
 
         Raises:

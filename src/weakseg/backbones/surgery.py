@@ -19,7 +19,7 @@ BatchNormMode = Literal["frozen", "affine", "train"]
 def remove_dilation(network: nn.Module, natural: nn.Module) -> None:
     """Give every convolution of a dilated network the dilation that it has by nature, in place.
 
-    What is left of a reduced output stride is then only the removed stride, as in IRNet's ResNet50 (SPEC 0.6). Sizes
+    What is left of a reduced output stride is then only the removed stride, as in IRNet's ResNet50. Sizes
     do not change: fixed padding shrinks with the dilation, and timm's Conv2dSame computes its own at every call. A
     convolution with an even kernel (ConvNeXt's patch merging) keeps its dilation where it could not be centred without.
 
@@ -39,7 +39,7 @@ def remove_dilation(network: nn.Module, natural: nn.Module) -> None:
 
 
 def set_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
-    """Say what of the batch normalisation is trained (SPEC 0.5); call `hold_batch_norm` after every ``train()``.
+    """Say what of the batch normalisation is trained; call `hold_batch_norm` after every ``train()``.
 
     Args:
         network: any network.

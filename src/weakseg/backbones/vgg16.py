@@ -1,4 +1,4 @@
-"""VGG16 in the form that AffinityNet uses (Simonyan and Zisserman 2015; DeepLab-LargeFOV "20M"; SPEC 1.2 "VGG16")."""
+"""VGG16 in the form that AffinityNet uses (Simonyan and Zisserman 2015; DeepLab-LargeFOV "20M")."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class VGG16(nn.Module):
 
     Attributes:
         feature_info: its levels as timm describes them; the last three are the taps conv4, conv5 and conv5fc of
-            SPEC 1.2, and what the first depends on is what the authors froze.
+            docs/methods/cam.md, and what the first depends on is what the authors froze.
         pretrained_cfg: how its input is normalised, as timm describes it.
     """
 

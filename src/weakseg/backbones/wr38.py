@@ -1,4 +1,4 @@
-"""WideResNet-38, which timm does not have (Wu, Shen and van den Hengel 2016; SPEC 1.2 "WR38", "resnet38d")."""
+"""WideResNet-38, which timm does not have (Wu, Shen and van den Hengel 2016; "resnet38d")."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class WR38(nn.Module):
     (ilsvrc-cls_rna-a1_cls1000_ep-0001.params), which is not read here: MXNet is no longer made.
 
     Attributes:
-        feature_info: its levels as timm describes them; the last three are the taps conv4, conv5 and conv6 of SPEC 1.2,
-            and what the first depends on is what the authors froze.
+        feature_info: its levels as timm describes them; the last three are the taps conv4, conv5 and conv6 of the
+            papers, and what the first depends on is what the authors froze.
         pretrained_cfg: how its input is normalised, as timm describes it.
     """
 

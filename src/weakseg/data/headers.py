@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 ORIENTATION, BITS, BANDS, SAMPLE_FORMAT, EXTRA_SAMPLES = 0x0112, 258, 277, 339, 338  # tags of TIFF and EXIF
-UNSPECIFIED = 0  # of EXTRA_SAMPLES: a band of no stated meaning
+MEANINGLESS = 0  # of EXTRA_SAMPLES: a band of no stated meaning
 _TIFF = (b"II*\0", b"MM\0*")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

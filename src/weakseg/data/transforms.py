@@ -1,4 +1,4 @@
-"""Joint augmentation of an image and the maps that belong to it (SPEC 1.4)."""
+"""Joint augmentation of an image and the maps that belong to it (docs/methods/cam.md)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class RandomFactor(RandomResize):
 
 
 def random_crop(side: int, *, mask_fill: float) -> v2.RandomCrop:
-    """A uniformly placed window; a smaller image lands at a uniformly drawn place of the window (SPEC 1.4)."""
+    """A uniformly placed window; a smaller image lands at a uniformly drawn place of the window."""
     fill = {tv_tensors.Image: 0, tv_tensors.Mask: mask_fill}
     return v2.RandomCrop(side, pad_if_needed=True, fill=fill)
 

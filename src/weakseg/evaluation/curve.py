@@ -24,7 +24,7 @@ class ThresholdCurve:
     """Accumulates the confusion matrices of all thresholds over images of any sizes (uses_masks).
 
     At threshold t a pixel gets the first label of ``argmax([t, scores...])``: background where no score is above t,
-    a tie included (SPEC 1.8; SEAM's sweep). As there, t is first rounded to the precision of the scores.
+    a tie included (SEAM's sweep). As there, t is first rounded to the precision of the scores.
 
     Each pixel is looked at once: it is foreground exactly at the thresholds below its highest score, so counting
     pixels per (true label, best label, number of thresholds below) holds the confusion matrix of every threshold.

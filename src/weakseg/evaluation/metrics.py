@@ -1,4 +1,4 @@
-"""One confusion matrix over all images, and the scores that are read from it (SPEC 1.8)."""
+"""One confusion matrix over all images, and the scores that are read from it (docs/methods/cam.md)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Scores:
 class ConfusionMatrix:
     """Counts (true label, predicted label) over any number of images of any sizes.
 
-    Ground truth 255 is left out. A prediction of 255 counts as background, as irn's evaluation does (SPEC 1.8).
+    Ground truth 255 is left out. A prediction of 255 counts as background, as irn's evaluation does.
 
     Example:
         >>> matrix = ConfusionMatrix(["cat"])

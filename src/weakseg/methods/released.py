@@ -17,7 +17,8 @@ SIPE, AE-SIPE              ``Sipe(build("resnet50", ...), 20)``, ``AeSipe(...)``
 VWE, VWL-L                 ``VWE(build("resnet50", ...), 20)``, with resnet101 for VWL-L
 =========================  ==========================================================
 
-Their classes are VOC's in VOC's order. The images that the ResNets want are normalised as timm's ``tv_in1k`` weights.
+A network class says in ``RELEASED`` which tensors are which. The classes are VOC's in VOC's order. The images that the
+ResNets want are normalised as timm's ``tv_in1k`` weights.
 """
 
 from __future__ import annotations
@@ -28,50 +29,13 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from weakseg.backbones.weights import put_state, read_state
-from weakseg.errors import one_of
-from weakseg.methods.affinitynet.network import AffinityNet
-from weakseg.methods.cam.cam import PlainCam
-from weakseg.methods.irnet.network import IRNet
-from weakseg.methods.seam.pcm import ContextCam
-from weakseg.methods.sipe.sipe import Sipe
-from weakseg.methods.vwe.vwe import VWE
+from weakseg.errors import WeaksegError
 
 # The beginnings of names there and here; the longest that fits counts. WR38 and VGG16 stand at the root there.
 OWN_BACKBONE = "backbone.features."
 BACKBONES = dict.fromkeys(("", "resnet50.", "resnet101.", "resnet."), OWN_BACKBONE)
 # What is stored once more under another name.
 ALIASES = ("stage", "backbone.", "newly_added.", "edge_layers.", "dp_layers.", "mean_shift.")
-HEADS: dict[type[nn.Module], dict[str, str]] = {
-    PlainCam: {"fc8.": "classifier.", "classifier.": "classifier."},
-    ContextCam: {
-        "fc8.": "classifier.",
-        "f8_3.": "context.reduce.0.",
-        "f8_4.": "context.reduce.1.",
-        "f9.": "context.pixels.",
-        "f10.": "context.regions.",
-    },
-    Sipe: {"classifier.": "classifier.", **{f"side{n + 1}.": f"hierarchy.sides.{n}." for n in range(4)}},
-    VWE: {
-        "classifier.": "classifier.",
-        "fc_a.": "words.head.",
-        "fc_b.": "words_of_features.",
-        "VWE.centroid": "words.codebook",
-    },
-    AffinityNet: {
-        **{f"f8_{n + 3}.": f"head.reduce.{n}." for n in range(3)},
-        **{f"gn8_{n + 3}.": f"head.norms.{n}." for n in range(3)},
-        "f9.": "head.join.",
-    },
-    IRNet: {
-        **{f"fc_edge{n + 1}.": f"edge.reduce.{n}." for n in range(5)},
-        "fc_edge6.": "edge.join.",
-        **{f"fc_dp{n + 1}.": f"displacement.reduce.{n}." for n in range(5)},
-        "fc_dp6.": "displacement.join_coarse.",
-        "fc_dp7.": "displacement.join.",
-        "fc_dp7.3.": "displacement.point.",
-        "fc_dp7.4.running_mean": "mean_shift",
-    },
-}
 
 
 def load_checkpoint(model: nn.Module, path: Path) -> None:
@@ -103,13 +67,15 @@ def put_released(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     Raises:
         WeaksegError: the network is none of those, or the tensors are of another.
     """
-    heads = next((table for kind, table in HEADS.items() if isinstance(model, kind)), None)
+    heads: Mapping[str, str] | None = getattr(model, "RELEASED", None)
     if heads is None:
-        raise one_of("network of a released checkpoint", type(model).__name__, (kind.__name__ for kind in HEADS))
+        raise WeaksegError(
+            f"{source}: its authors have no {type(model).__name__}; the guide to the methods says what fits"
+        )
     own = model.state_dict()
     found, left_out = {}, []
     for key, value in state.items():
-        name = _name(key.removeprefix("module."), BACKBONES | heads)
+        name = _name(key.removeprefix("module."), {**BACKBONES, **heads})
         if name in own:
             # Codebooks are stored as 1x1 convolutions.
             found[name] = value.flatten(1) if own[name].dim() == 2 else value

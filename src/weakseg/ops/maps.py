@@ -16,7 +16,7 @@ EPSILON = 1e-5
 
 
 def strided_size(size: tuple[int, int], stride: int) -> tuple[int, int]:
-    """Size of a map at a stride: ceil(x / stride) per side, as SPEC writes ⌈x⌉_s = (x - 1) // s + 1.
+    """Size of a map at a stride: ceil(x / stride) per side: (x - 1) // s + 1.
 
     Example:
         >>> strided_size((375, 500), 4)
@@ -46,7 +46,7 @@ def sum_scales(maps: Iterable[Tensor], size: tuple[int, int]) -> Tensor:
 def max_normalise(maps: Tensor, eps: float = EPSILON) -> Tensor:
     """Divide every channel of non-negative maps (K, h, w) by its maximum + eps: [0, 1).
 
-    The rule of AffinityNet, IRNet, VWE and SIPE (SPEC 1.5).
+    The rule of AffinityNet, IRNet, VWE and SIPE.
     """
     return maps / (maps.amax(dim=(1, 2), keepdim=True) + eps)
 
@@ -54,7 +54,7 @@ def max_normalise(maps: Tensor, eps: float = EPSILON) -> Tensor:
 def min_max_normalise(maps: Tensor, eps: float = EPSILON) -> Tensor:
     """Map every channel of (K, h, w) from [max(minimum, 0), maximum] onto [0, 1).
 
-    The rule of SEAM and CPN (SPEC 1.5). Negative evidence and what lies within eps of the minimum become 0 (the
+    The rule of SEAM and CPN. Negative evidence and what lies within eps of the minimum become 0 (the
     released code lets them be negative, which no threshold tells from 0). A channel without positive evidence stays 0.
     """
     positive = maps.clamp(min=0)
@@ -64,7 +64,7 @@ def min_max_normalise(maps: Tensor, eps: float = EPSILON) -> Tensor:
 
 
 def background_power(scores: Tensor, power: float) -> Tensor:
-    """Background evidence (1 - max_c score_c) ** power of maps in [0, 1] (AffinityNet, SPEC 2).
+    """Background evidence (1 - max_c score_c) ** power of maps in [0, 1] (docs/methods/affinitynet.md).
 
     Args:
         scores: (K, h, w); K = 0 gives background everywhere.
@@ -111,7 +111,7 @@ def argmax_labels(scores: Tensor, labels: Sequence[int]) -> Tensor:
 def threshold_labels(scores: Tensor, labels: Sequence[int], threshold: float) -> Tensor:
     """The label of the strongest class where it exceeds a threshold, else background.
 
-    Equal to a constant background map (SPEC 1.5, column bg).
+    Equal to a constant background map.
 
     Args:
         scores: foreground maps (K, h, w); K = 0 gives background everywhere.

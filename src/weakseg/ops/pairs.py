@@ -13,7 +13,7 @@ from torch import Tensor
 
 Border = Literal["all", "crop"]
 """Pairs near the border. ``all``: every pair inside the map. ``crop``: as the released code of AffinityNet, only
-sources that have all their partners: rows 0..h-r, columns r-1..w-r (SPEC 2, "Pairs")."""
+sources that have all their partners: rows 0..h-r, columns r-1..w-r (docs/methods/affinitynet.md, "Pairs")."""
 
 Slices = tuple[slice, slice]
 
@@ -29,7 +29,7 @@ class PairWindow(NamedTuple):
 
 
 def pair_offsets(radius: int) -> tuple[tuple[int, int], ...]:
-    """Offsets (dy, dx) shorter than the radius, each direction once, in raster order (SPEC 2, "Pairs").
+    """Offsets (dy, dx) shorter than the radius, each direction once, in raster order.
 
     Raises:
         ValueError: the radius is below 2.

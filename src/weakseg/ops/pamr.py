@@ -1,4 +1,4 @@
-"""Pixel-adaptive mask refinement, PAMR (Araslanov and Roth, CVPR 2020; SPEC 8).
+"""Pixel-adaptive mask refinement, PAMR (Araslanov and Roth, CVPR 2020).
 
 The authors copy all 48 neighbours of every score in every iteration. Here neighbours are shifted views of one padded
 tensor: beyond the kernel (48 values per pixel, whatever the number of classes) memory is that of a few score maps.

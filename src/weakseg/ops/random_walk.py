@@ -1,4 +1,4 @@
-"""Random walk of class scores along pair affinities (AffinityNet, IRNet; SPEC 2 and 3).
+"""Random walk of class scores along pair affinities (AffinityNet and IRNet).
 
 The authors square a dense n x n transition matrix. Here the matrix is sparse (at most 2 n_offsets + 1 entries per
 pixel), so memory and time per step grow linearly with the pixels.
@@ -63,7 +63,7 @@ def random_walk(scores: Tensor, stencil: Tensor, *, radius: int, beta: float, lo
 
 
 def transition_matrix(stencil: Tensor, radius: int, beta: float) -> Tensor:
-    """One step of the walk as a sparse CSR matrix, the transpose of SPEC's T: every row sums to 1.
+    """One step of the walk as a sparse CSR matrix, the transpose of the paper's T: every row sums to 1.
 
     Args:
         stencil: affinities (N, n, h, w) in [0, 1]; the N maps become diagonal blocks.

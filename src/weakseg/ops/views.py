@@ -1,4 +1,4 @@
-"""Views of a photo for multi-scale, flipped inference (SPEC 1.5)."""
+"""Views of a photo for multi-scale, flipped inference (docs/methods/cam.md)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from weakseg.studies.study import Row, Study, short_names
 
 def study_files() -> dict[str, Traversable]:
     """The shipped studies by name."""
-    root = resources.files("weakseg") / "studies"
+    root = resources.files("weakseg") / "recipes" / "studies"
     return {entry.name[:-5]: entry for entry in sorted(root.iterdir(), key=str) if entry.name.endswith(".yaml")}
 
 

@@ -37,7 +37,7 @@ class Schedule:
 
 
 def poly_factor(step: int, total: int, power: float = 0.9) -> float:
-    """Polynomial decay factor of step 0-based ``step``: (1 - step/total)^power (SPEC 0.1).
+    """Polynomial decay factor of step 0-based ``step``: (1 - step/total)^power.
 
     The factor stays at that of the last step when ``step`` goes past the end.
     """
@@ -59,7 +59,7 @@ def param_groups(
     weight_decay: float = 0.0,
     double_bias: bool = False,
 ) -> list[dict[str, Any]]:
-    """Split the trainable parameters into groups with their own rate (SPEC 1.3).
+    """Split the trainable parameters into groups with their own rate.
 
     Args:
         model: the network; parameters with requires_grad False are left out.
@@ -93,6 +93,6 @@ def build_sgd(groups: list[dict[str, Any]], *, momentum: float) -> SGD:
     """SGD over ``param_groups``.
 
     The authors' shared optimiser passes the weight decay in the place of the momentum, so the published numbers
-    come from momentum = weight decay, in effect none (SPEC 0.1); the recipes say so where they set it.
+    come from momentum = weight decay, in effect none; the recipes say so where they set it.
     """
     return SGD(groups, lr=0.0, momentum=momentum)

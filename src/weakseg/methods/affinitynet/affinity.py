@@ -1,4 +1,4 @@
-"""Pair affinities of a feature map, their labels and their loss (AffinityNet, SPEC 2)."""
+"""Pair affinities of a feature map, their labels and their loss (docs/methods/affinitynet.md)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def affinity_loss(affinity: Tensor, pairs: PairLabels, eps: float = EPSILON) -> 
     Args:
         affinity: (N, n, h, w) in [0, 1].
         pairs: labels of the same shape. A kind without pairs adds 0.
-        eps: added inside the logarithms and to the counts (SPEC 2, "Loss").
+        eps: added inside the logarithms and to the counts.
     """
     agree = -torch.log(affinity + eps)
     disagree = -torch.log(1 + eps - affinity)

@@ -1,4 +1,4 @@
-"""Confident pixels of soft maps, from which AffinityNet learns which pixels belong together (SPEC 2)."""
+"""Confident pixels of soft maps, from which AffinityNet learns which pixels belong together."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""AffinityNet from class maps to a trained network (Ahn and Kwak, CVPR 2018).
+"""AffinityNet from class maps to a trained network (Ahn and Kwak, CVPR 2018; docs/methods/affinitynet.md).
 
-Two powers of the background make two sets of scores, in which classes and background are certain where they win against
-much, respectively little, of the other (section 3.2); a dense CRF may sharpen both. The network learns features whose
-distance tells whether two neighbours belong together.
+Two powers of the background make two sets of scores. A class is certain where it wins against much background, the
+background where it wins though there is little of it; a dense CRF may sharpen both first. The network learns features
+whose distance tells whether two neighbours belong together.
 """
 
 from __future__ import annotations

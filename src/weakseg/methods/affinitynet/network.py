@@ -1,8 +1,9 @@
-"""AffinityNet: features whose distance tells whether two pixels belong together (Ahn and Kwak 2018; SPEC 2 "Net")."""
+"""AffinityNet: features whose distance tells whether two pixels belong together (Ahn and Kwak 2018)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,13 @@ class AffinityNet(nn.Module):
         WeaksegError: a level that the backbone does not have, or not one width per level.
     """
 
+    RELEASED: ClassVar[Mapping[str, str]] = {
+        **{f"f8_{number + 3}.": f"head.reduce.{number}." for number in range(3)},
+        **{f"gn8_{number + 3}.": f"head.norms.{number}." for number in range(3)},
+        "f9.": "head.join.",
+    }
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
+
     def __init__(
         self,
         backbone: Backbone,
@@ -111,7 +119,7 @@ class AffinityNet(nn.Module):
         return features
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The three weighted terms of the affinity loss (SPEC 2 "Loss").
+        """The three weighted terms of the affinity loss (docs/methods/affinitynet.md, "Affinity loss").
 
         Args:
             images: normalised, (N, 3, H, W).

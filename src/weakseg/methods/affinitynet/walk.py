@@ -1,4 +1,4 @@
-"""AffinityNet's refinement step: class maps walk over the affinities of its trained network (section 3.4)."""
+"""AffinityNet's refinement step: class maps walk over the affinities of its trained network."""
 
 from __future__ import annotations
 

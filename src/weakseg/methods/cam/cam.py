@@ -1,4 +1,4 @@
-"""Plain class activation maps as AffinityNet and IRNet train and read them (SPEC 2 and 3).
+"""Plain class activation maps as AffinityNet and IRNet train and read them (docs/methods/cam.md).
 
 Zhou, Khosla, Lapedriza, Oliva and Torralba, Learning Deep Features for Discriminative Localization, CVPR 2016.
 Published on VOC train: 47.7 mIoU by AffinityNet's released code with WideResNet-38 (its paper: 48.0), 48.9 with VGG16,
@@ -6,6 +6,9 @@ Published on VOC train: 47.7 mIoU by AffinityNet's released code with WideResNet
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -33,6 +36,8 @@ class PlainCam(CamMethod):
     """
 
     Settings = PlainCamSettings
+    RELEASED: ClassVar[Mapping[str, str]] = {"fc8.": "classifier.", "classifier.": "classifier."}
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
     def __init__(self, backbone: Backbone, n_classes: int, settings: PlainCamSettings | None = None) -> None:
         settings = settings or PlainCamSettings()

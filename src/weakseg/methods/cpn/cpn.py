@@ -1,4 +1,4 @@
-"""CPN: a photo and the two halves of a complementary pair must add up (SPEC 5).
+"""CPN: a photo and the two halves of a complementary pair must add up (docs/methods/cpn.md).
 
 Zhang, Gu, Zhang and Dai, Complementary Patch for Weakly Supervised Semantic Segmentation, ICCV 2021.
 

@@ -1,4 +1,4 @@
-"""Complementary pairs: two images that share out the patches of one (CPN, Zhang et al. 2021; SPEC 5 "Pair").
+"""Complementary pairs: two images that share out the patches of one (CPN, Zhang et al. 2021).
 
 Patches are a label map: integers from 1, 0 for pixels outside the photo. The cells of a grid and super-pixels are both.
 """

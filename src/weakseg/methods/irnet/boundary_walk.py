@@ -1,4 +1,4 @@
-"""Class evidence spread inside boundaries: from IRNet's edge map and CAMs to segments (SPEC 3 "Semantic path")."""
+"""Class evidence spread inside boundaries: from IRNet's edge map and CAMs to segments."""
 
 from __future__ import annotations
 

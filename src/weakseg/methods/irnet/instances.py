@@ -1,4 +1,4 @@
-"""Objects one by one: displacements gathered to centres, evidence walked per centre (SPEC 3 "Instance path")."""
+"""Objects one by one: displacements gathered to centres, evidence walked per centre."""
 
 from __future__ import annotations
 

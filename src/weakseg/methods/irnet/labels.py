@@ -1,4 +1,4 @@
-"""Confident pixels of soft maps, from which IRNet learns where objects end (SPEC 3 "IR label")."""
+"""Confident pixels of soft maps, from which IRNet learns where objects end (docs/methods/irnet.md, "IR label")."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """IRNet from class maps to a trained network (Ahn, Cho and Kwak, CVPR 2019).
 
-Confident labels of every photo come first (section 4.1), by two backgrounds and a dense CRF. From these the network
+Confident labels of every photo come first, by two backgrounds and a dense CRF. From these the network
 learns boundaries and displacements to objects' centres; after the training its mean displacement is set to zero.
 """
 

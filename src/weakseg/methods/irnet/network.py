@@ -1,9 +1,9 @@
-"""IRNet: where objects end, and where each pixel's object has its centre (Ahn, Cho and Kwak 2019; SPEC 3 "Net")."""
+"""IRNet: where objects end, and where each pixel's object has its centre (Ahn, Cho and Kwak 2019)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,16 @@ class IRNet(nn.Module):
     """
 
     mean_shift: Tensor
+    RELEASED: ClassVar[Mapping[str, str]] = {
+        **{f"fc_edge{number + 1}.": f"edge.reduce.{number}." for number in range(5)},
+        "fc_edge6.": "edge.join.",
+        **{f"fc_dp{number + 1}.": f"displacement.reduce.{number}." for number in range(5)},
+        "fc_dp6.": "displacement.join_coarse.",
+        "fc_dp7.": "displacement.join.",
+        "fc_dp7.3.": "displacement.point.",
+        "fc_dp7.4.running_mean": "mean_shift",
+    }
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
     def __init__(self, backbone: Backbone, *, radius: int = 10) -> None:
         super().__init__()
@@ -140,7 +150,7 @@ class IRNet(nn.Module):
         return self.edge(levels, size), displacement
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The five weighted terms of the loss (SPEC 3 "Loss").
+        """The five weighted terms of the loss (docs/methods/irnet.md, "Total loss").
 
         Args:
             images: normalised, (N, 3, H, W).

@@ -1,4 +1,4 @@
-"""The loss of IRNet: boundaries cut pairs of different classes, displacements of one object agree (SPEC 3 "Loss").
+"""The loss of IRNet: boundaries cut pairs of different classes, displacements of one object agree.
 
 The authors hold all paths of all pairs of a batch, and for every pair its affinity, its labels and the difference of
 its displacements. Here the terms and their gradients are added up pair by pair, so the memory is that of a few maps:

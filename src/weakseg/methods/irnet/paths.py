@@ -1,4 +1,4 @@
-"""Paths between the pixels of a pair, and affinities that a boundary between the two cuts (IRNet, SPEC 3 "Paths").
+"""Paths between the pixels of a pair, and affinities that a boundary between the two cuts (docs/methods/irnet.md).
 
 The authors gather every path of every pair at once; here one offset is looked at at a time, and of its paths only
 where each is strongest is kept.

@@ -1,4 +1,4 @@
-"""IRNet's refinement step: class maps walk within the boundaries of its trained network (section 4.3)."""
+"""IRNet's refinement step: class maps walk within the boundaries of its trained network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the consistency losses of SEAM and CPN are made of (SPEC 4 and 5 "Losses").
+"""What the consistency losses of SEAM and CPN are made of (docs/methods/seam.md, cpn.md).
 
 Both compare normalised maps of two views of a photo. The released code does so for all classes at the images' size;
 here only the channels that a tag switches on are enlarged, since the others are multiplied by 0 before they are

@@ -1,4 +1,4 @@
-"""Evidence spread over what belongs together: the arithmetic of SEAM's PCM and CPN's PRCM (SPEC 4 and 5).
+"""Evidence spread over what belongs together: the arithmetic of SEAM's PCM and CPN's PRCM (docs/methods/seam.md).
 
 Maps have the background as channel 0: (N, C + 1, h, w).
 """

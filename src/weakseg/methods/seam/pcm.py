@@ -9,8 +9,8 @@ Where these differ in size (a ResNet without dilation) the finer ones are resize
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Gt, Le
@@ -142,6 +142,15 @@ class ContextCam(CamMethod):
     Raises:
         WeaksegError: a backbone of fewer than three levels with a context.
     """
+
+    RELEASED: ClassVar[Mapping[str, str]] = {
+        "fc8.": "classifier.",
+        "f8_3.": "context.reduce.0.",
+        "f8_4.": "context.reduce.1.",
+        "f9.": "context.pixels.",
+        "f10.": "context.regions.",
+    }
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
     def __init__(self, backbone: Backbone, n_classes: int, settings: ContextSettings) -> None:
         super().__init__(backbone, n_classes + 1, settings)

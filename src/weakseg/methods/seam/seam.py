@@ -1,4 +1,4 @@
-"""SEAM: maps that stay the same when a photo is seen smaller (SPEC 4).
+"""SEAM: maps that stay the same when a photo is seen smaller (docs/methods/seam.md).
 
 Wang, Zhang, Kan, Shan and Chen, Self-supervised Equivariant Attention Mechanism for Weakly Supervised Semantic
 Segmentation, CVPR 2020.
@@ -44,9 +44,9 @@ class SeamSettings(ContextSettings):
     scale: Annotated[float, Gt(0), Lt(1)] = 0.3
     """Scale of the second view."""
     equivariance: bool = True
-    """Use ER, the mean difference between the maps of both views (section 3.2)."""
+    """Use ER, the mean difference between the maps of both views."""
     cross: bool = True
-    """Use ECR, the difference of each view's maps to the revised maps of the other (section 3.4)."""
+    """Use ECR, the difference of each view's maps to the revised maps of the other."""
 
 
 class Seam(ContextCam):

@@ -1,4 +1,4 @@
-"""AE-SIPE: SIPE whose image-specific maps are refined by the colours of the photo and made again (SPEC 9).
+"""AE-SIPE: SIPE whose image-specific maps are refined by the colours of the photo and made again.
 
 Im, An and Lee, Affinity Enhanced Image-Specific Prototypes for Weakly Supervised Semantic Segmentation, Journal of
 Broadcast Engineering 29(1), 2024, doi 10.5909/JBE.2024.29.1.10.

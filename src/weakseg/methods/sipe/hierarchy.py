@@ -1,4 +1,4 @@
-"""What SIPE and AE-SIPE look at: all levels of a backbone side by side (SPEC 7)."""
+"""What SIPE and AE-SIPE look at: all levels of a backbone side by side."""
 
 from __future__ import annotations
 

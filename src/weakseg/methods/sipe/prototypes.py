@@ -1,4 +1,4 @@
-"""Structure seeds, prototypes and image-specific maps: the arithmetic of SIPE and AE-SIPE (SPEC 7 and 9).
+"""Structure seeds, prototypes and image-specific maps: the arithmetic of SIPE and AE-SIPE (docs/methods/sipe.md).
 
 The maps of a batch are float (N, K, h, w), channel 0 background and one channel per class; features are (N, D, h, w)
 of the same size. The released code holds one (N, K, h w, h w) tensor; here structure seeds take matrix products on a
@@ -18,7 +18,7 @@ _BLOCK = 1 << 22
 
 
 def maps_with_background(logits: Tensor) -> Tensor:
-    """Positive class evidence divided by its maximum, and before it what is left of 1: the background (SPEC 7).
+    """Positive class evidence divided by its maximum, and before it what is left of 1: the background.
 
     Args:
         logits: of the classes, (N, C, h, w).

@@ -1,4 +1,4 @@
-"""SIPE: self-supervised image-specific prototype exploration (Chen et al., CVPR 2022; SPEC 7).
+"""SIPE: self-supervised image-specific prototype exploration (Chen et al., CVPR 2022).
 
 Every photo gets prototypes of its own. Structure seeds grow the class maps to what looks alike (section 3.2), the mean
 feature of a seed is its prototype, and the likeness of every pixel to it is the image-specific map (section 3.3). The
@@ -55,6 +55,11 @@ class Sipe(CamMethod):
     Settings: ClassVar[type[CamSettings]] = SipeSettings
     background: ClassVar[bool] = True
     guides: Mapping[str, Mapping[str, Any]] = {"valid": {}}
+    RELEASED: ClassVar[Mapping[str, str]] = {
+        "classifier.": "classifier.",
+        **{f"side{number + 1}.": f"hierarchy.sides.{number}." for number in range(4)},
+    }
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
     def __init__(self, backbone: Backbone, n_classes: int, settings: SipeSettings | None = None) -> None:
         settings = settings or SipeSettings()
@@ -126,7 +131,7 @@ class Sipe(CamMethod):
 
 
 def allowed_channels(tags: Tensor, valid: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Where each channel may be: background in the photo, a class in the photo where it is tagged (SPEC 7, V).
+    """Where each channel may be: background in the photo, a class in the photo where it is tagged.
 
     Args:
         tags: float zeros and ones, (N, C).

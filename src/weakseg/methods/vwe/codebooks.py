@@ -1,4 +1,4 @@
-"""The two codebooks of visual words: learned by back-propagation (VWE, VWL-L) and a memory bank (VWL-M; SPEC 6)."""
+"""The two codebooks of visual words: learned by back-propagation (VWE, VWL-L) and a memory bank (VWL-M)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hybrid spatial pyramid pooling of VWE (Ru et al. 2021; SPEC 6 "HSPP")."""
+"""Hybrid spatial pyramid pooling of VWE (Ru et al. 2021, docs/methods/vwe.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VWE and VWL: visual words for weakly supervised segmentation (SPEC 6).
+"""VWE and VWL: visual words for weakly supervised segmentation (docs/methods/vwe.md).
 
 Ru, Du and Wu, Learning Visual Words for Weakly-Supervised Semantic Segmentation, IJCAI 2021; Ru, Du, Zhan and Wu,
 Weakly-Supervised Semantic Segmentation with Visual Words Learning and Hybrid Pooling, IJCV 2022.
@@ -29,7 +29,8 @@ ranges differ, become comparable for ``fuse``: here each word map is brought to 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Interval, MinLen
@@ -99,6 +100,13 @@ class VWE(CamMethod):
     """
 
     Settings = VWESettings
+    RELEASED: ClassVar[Mapping[str, str]] = {
+        "classifier.": "classifier.",
+        "fc_a.": "words.head.",
+        "fc_b.": "words_of_features.",
+        "VWE.centroid": "words.codebook",
+    }
+    """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
     def __init__(self, backbone: Backbone, n_classes: int, settings: VWESettings | None = None) -> None:
         own = settings or VWESettings()

@@ -1,4 +1,4 @@
-"""Visual words: which of k words every pixel's features are most like (VWE, VWL; Ru et al. 2021, 2022; SPEC 6)."""
+"""Visual words: which of k words every pixel's features are most like (VWE, VWL; Ru et al. 2021, 2022)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The Gaussian kernels of dense CRFs summed over all pairs of pixels: exact, in torch, on any device.
 
-Both carry the symmetric normalisation D^-½ K D^-½, D = K·1 (SPEC 1.7).
+Both carry the symmetric normalisation D^-½ K D^-½, D = K·1 (docs/methods/densecrf.md).
 """
 
 from __future__ import annotations

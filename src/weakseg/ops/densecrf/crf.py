@@ -90,7 +90,7 @@ PRESETS: Mapping[str, CrfParams] = MappingProxyType(
         "one-stage": CrfParams(),
     }
 )
-"""Published parameters by name (SPEC 1.7).
+"""Published parameters by name (docs/methods/densecrf.md).
 
 | name | used by (code) | on |
 |---|---|---|

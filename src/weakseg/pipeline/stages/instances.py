@@ -1,4 +1,4 @@
-"""instances: objects one by one, by IRNet's boundaries and displacements, as COCO's JSON (IRNet, section 4.2)."""
+"""instances: objects one by one, by IRNet's boundaries and displacements, as COCO's JSON."""
 
 from __future__ import annotations
 
