@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import tiny
+from weakseg.recipes.loading import load_recipe
 from weakseg import __version__
 
 
@@ -136,3 +137,15 @@ def test_the_installed_command_is_this_one():
 
     (point,) = [point for point in entry_points(group="console_scripts") if point.name == "weakseg"]
     assert point.load() is sys.modules["weakseg.cli.app"].main
+
+
+def test_every_setting_is_printed_as_run_takes_it():
+    ended = tiny.weakseg("recipes", "sipe", "--settings", "--with", "small", "seed=4")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    settings = [line for line in lines if line and not line.startswith(" ")]
+    assert "seed=4" in settings
+    assert "classify.options.infer_structure=hierarchical" in settings
+    assert lines[lines.index("localize.stride=4") + 1].startswith("    Pixels of the photo per pixel of the maps")
+    keep = [line for line in settings if not line.startswith(("name=", "description=", "chosen_with_masks="))]
+    assert load_recipe("sipe", ["small"], keep) == load_recipe("sipe", ["small"], ["seed=4"])

@@ -194,5 +194,5 @@ def test_other_checkpoints_are_told_in_one_line(empty: State) -> None:
 
 
 def test_other_networks_are_told() -> None:
-    with pytest.raises(WeaksegError, match=r"no released checkpoint is of a Linear"):
+    with pytest.raises(WeaksegError, match="given: no released checkpoint is of a Linear"):
         put_released(nn.Linear(2, 2), {}, "given")

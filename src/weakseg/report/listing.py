@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
@@ -17,8 +21,10 @@ from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.newphotos.finding import mask_reader
 from weakseg.pipeline.rundir.run import Run
-from weakseg.recipes.loading import overlay_files, recipe_files
+from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files
+from weakseg.recipes.recipe import Recipe
 from weakseg.report.table import class_table, run_table
+from weakseg.settings import field_help
 
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
 
@@ -43,6 +49,40 @@ def print_recipe(name: str) -> None:
         out.print(Syntax(text, "yaml", background_color="default"))
     else:
         print(text, end="")
+
+
+def print_settings(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> None:
+    """Print every setting of a recipe: key, value, and what it is; ready to be changed and given to `run`."""
+    recipe = load_recipe(name, overlays, overrides)
+    for key, value, text in recipe_settings(recipe):
+        out.print(f"{key}={value}", style="bold", highlight=False, soft_wrap=True)
+        out.print(Padding(text, (0, 0, 0, 4)), highlight=False)
+
+
+def recipe_settings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
+    """Key, value and meaning of every setting that a recipe can have."""
+    for name, field in type(recipe).model_fields.items():
+        value = getattr(recipe, name)
+        if is_dataclass(value):
+            yield from _section(name, value)
+        else:
+            yield name, _written(value), field.description or ""
+
+
+def _section(key: str, section: Any) -> Iterator[tuple[str, str, str]]:
+    texts = field_help(type(section))
+    for field in fields(section):
+        value = getattr(section, field.name)
+        if is_dataclass(value):
+            yield from _section(f"{key}.{field.name}", value)
+        else:
+            yield f"{key}.{field.name}", _written(value), texts[field.name]
+
+
+def _written(value: Any) -> str:
+    """A value as YAML and overrides write it."""
+    listed = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(listed, default_flow_style=True, width=1000).splitlines()[0]
 
 
 def evaluate_folder(folder: Path, spec: str, split: str) -> None:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 
 from weakseg.training.memory import working_on
-from weakseg.training.progress import bar
+from weakseg.training.progress import bar, say
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
+
+
+def loading(workers: int) -> dict[str, Any]:
+    """Options of a DataLoader for so many loading processes; none where they cannot be forked (Windows).
+
+    What a run loads with are functions of the run, which cannot be sent to a process that does not inherit them.
+    """
+    if workers and "fork" not in multiprocessing.get_all_start_methods():
+        say("hardware.workers: this system cannot fork processes; photos are loaded in the main one", "yellow")
+        workers = 0
+    return {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
 
 
 class _Loading(Dataset[tuple[int, Loaded]]):
@@ -58,8 +70,7 @@ def undone(
     loader = DataLoader(
         _Loading(todo, load),
         batch_size=None,
-        num_workers=workers,
-        multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
+        **loading(workers),
         collate_fn=_as_it_is,
     )
     share = len(items[rank::world])

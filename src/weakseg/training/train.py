@@ -19,6 +19,7 @@ from weakseg.training.checkpoint import load_state, save_state, save_weights
 from weakseg.training.log import MetricsLog
 from weakseg.training.memory import allocating
 from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
+from weakseg.training.photos import loading
 from weakseg.training.progress import bar
 from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.training.seeding import derive_seed
@@ -75,8 +76,7 @@ def fit(
     loader = DataLoader(
         Seeded(examples, seed),
         batch_sampler=sampler,
-        num_workers=workers,
-        multiprocessing_context="fork" if workers else None,  # functions of a run cannot be pickled
+        **loading(workers),
         pin_memory=fabric.device.type == "cuda",
     )
     window, saved = Window(), time.monotonic()
@@ -95,7 +95,7 @@ def fit(
                 _save(state, model, optimizer, done, fabric)
                 saved = time.monotonic()
     if fabric.is_global_zero:
-        save_weights(folder / "weights.safetensors", model)
+        save_weights(folder / WEIGHTS, model)
     return {"steps": sampler.total, "losses": window.last}
 
 

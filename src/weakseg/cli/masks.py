@@ -1,0 +1,54 @@
+"""predict and evaluate: masks of photos, and how good they are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weakseg.cli.options import DataOption, PredictionsOption
+from weakseg.errors import WeaksegError
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Directory of a finished run.")],
+    out: PredictionsOption,
+    images: Annotated[list[Path] | None, typer.Argument(help="Images, or folders of images.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Instead of images: a data source, whose ids the masks get.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="With --data: this split alone; by default all.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks of an earlier call.")] = False,
+) -> None:
+    """Write masks and overlays for new, untagged photos, and a list of them.
+
+    The mask of FOLDER/a/1.jpg is OUT/masks/a/1.png. OUT/masks.csv names each photo with its mask and the classes
+    found in it, or why it was left out; OUT/classes.txt what the values in the masks mean.
+    """
+    from weakseg.data.paths import unread_line
+    from weakseg.pipeline.newphotos.apply import predict_photos, told
+    from weakseg.pipeline.newphotos.photos import given_photos, source_photos
+
+    if (data is None) == (not images):
+        raise WeaksegError("predict: give images or folders of images, or a source with --data; one of the two")
+    if split is not None and data is None:
+        raise WeaksegError("predict: --split is of a source that --data names; leave it away with images")
+    unread = [line for path in images or [] if path.is_dir() and (line := unread_line(path))]
+    photos, missing = (given_photos(images or []), unread) if data is None else source_photos(data, split)
+    written = predict_photos(run, photos, out, overwrite=overwrite)
+    for line in (*missing, *written.left_out.values()):
+        print(f"left out: {line}", file=sys.stderr)
+    print("\n".join(told(written, run)))
+
+
+def evaluate(
+    masks: Annotated[Path, typer.Argument(help="Folder of masks called ID.png, as OUT/masks of predict.")],
+    data: DataOption,
+    split: Annotated[str, typer.Option(help="Which split of the data.")] = "val",
+) -> None:
+    """Score a folder of masks against the ground truth."""
+    from weakseg.report.listing import evaluate_folder
+
+    evaluate_folder(masks, data, split)

@@ -1,0 +1,88 @@
+"""run, demo and ablate: what makes runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weakseg.cli.options import DataOption, OutOption
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
+    data: DataOption,
+    out: OutOption,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
+    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start afresh, whatever run --out holds.")] = False,
+) -> None:
+    """Run a recipe from tags to masks. The same command goes on after an interruption."""
+    from weakseg.recipes.loading import load_recipe
+    from weakseg.report.run import run_and_draw
+
+    finished = run_and_draw(load_recipe(recipe, overlays or [], overrides or []), data, out, overwrite=overwrite)
+    _print_run(finished.folder)
+
+
+def demo(
+    out: OutOption = Path("runs/demo"),
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
+) -> None:
+    """Make the built-in pictures, run the whole pipeline on them and show what came out.
+
+    The same as `weakseg run affinitynet --with small --with demo --data scenes:160`.
+    """
+    from weakseg.recipes.loading import load_recipe
+    from weakseg.report.run import run_and_draw
+
+    finished = run_and_draw(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
+    _print_run(finished.folder)
+
+
+def ablate(
+    study: Annotated[str, typer.Argument(metavar="RECIPE|STUDY", help="Name of a recipe or study, or a YAML file.")],
+    data: DataOption,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ..., for every run")] = None,
+    vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
+    row: Annotated[list[str] | None, typer.Option(help="Run only the row of this label; repeatable.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
+    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last stage to run; the scoring is always done.")] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Put the table between <!-- table:NAME --> and <!-- end -->.")
+    ] = None,
+) -> None:
+    """Run a recipe with every combination of settings and every seed, or a study by its name, and write a table.
+
+    As `weakseg ablate affinitynet --with small --data voc:PATH --vary refine.walk.beta=4,8,16`. The same command goes
+    on after an interruption and costs nothing where all is done; stages that runs have in common are done once.
+    """
+    from weakseg.studies.ablate import ablate as run_all
+    from weakseg.studies.ablate import show
+    from weakseg.studies.find import find_study
+    from weakseg.studies.plan import Request
+
+    found = find_study(study, vary or [])
+    folder = out or Path("runs") / found.name
+    request = Request(
+        found,
+        data,
+        folder,
+        rows=row or [],
+        seeds=seeds,
+        overlays=overlays or [],
+        overrides=overrides or [],
+        until=until,
+        into=into,
+    )
+    summary = run_all(request)
+    show(summary, folder)
+
+
+def _print_run(folder: Path) -> None:
+    from weakseg.report.listing import print_run
+
+    print_run(folder)
