@@ -12,7 +12,7 @@ setup: ## make .venv with weakseg (editable) and the test tools
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --editable '.[test]'
 
-test: ## run the tests (ARGS='-m "not slow"' for the quick ones)
+test: ## run the tests (ARGS='-m slow' for the long ones)
 	$(BIN)pytest $(ARGS)
 
 lint: ## ruff: rules and format

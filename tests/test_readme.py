@@ -48,6 +48,16 @@ def test_every_command_works(desk):
     assert sorted(path.name for path in (desk / "masks").glob("*.png")) == ["v0.png", "v1.png", "v2.png"]
 
 
+def test_the_python_lines_work(desk, capsys):
+    (code,) = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), flags=re.S | re.M)
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+    names = {}
+    exec(code.replace('["small"]', f'["small", "{tiny.write_overlay(desk)}"]'), names)
+    assert names["mask"].shape == names["found"].labels.shape
+    assert 0 <= names["maps"].min() <= names["maps"].max() <= 1
+    assert str(tuple(tiny.CLASSES)) in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_the_demo_runs(tmp_path):
     short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate.affinitynet", "segment")]

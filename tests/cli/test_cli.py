@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import tiny
-from weakseg.recipes.loading import load_recipe
 from weakseg import __version__
+from weakseg.recipes.loading import load_recipe
 
 
 @pytest.fixture
