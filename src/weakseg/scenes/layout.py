@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from math import hypot, sqrt
 from random import Random
 
-from weakseg.scenes.birds import BIRD
 from weakseg.scenes.cars import POLICE, TAXI
 from weakseg.scenes.figure import Disc, Figure, Pose
-from weakseg.scenes.fish import FISH
 from weakseg.scenes.pets import CAT, DOG
 from weakseg.scenes.props import PROPS
+from weakseg.scenes.wildlife import BIRD, FISH
 
 FIGURES: dict[str, tuple[Figure, ...]] = {
     "bird": BIRD,
