@@ -3,9 +3,9 @@ import torch
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, ImageSet, Sample
-from weakseg.evaluation.presence import count_presence, presence_line, winners
-from weakseg.evaluation.tagging import hold_back, knowledge, not_learnt
-from weakseg.pipeline.doubts import remedy
+from weakseg.evaluation.presence import count_presence, winners
+from weakseg.evaluation.tagging import hold_back, knowledge
+from weakseg.pipeline.doubts import not_learnt, presence_line, remedy
 from weakseg.recipes.loading import load_recipe
 from weakseg.refine.background import BackgroundSettings
 

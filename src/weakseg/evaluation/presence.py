@@ -64,15 +64,3 @@ def presence_in_masks(images: ImageSet, read: Callable[[Sample], Array]) -> Pres
         return set(np.unique(images.classes.to_labels(read(sample))).tolist())
 
     return count_presence(images, labels)
-
-
-def presence_line(stage: str, presence: Presence) -> str | None:
-    """What is missing, in one line; None where every tag has a pixel."""
-    lacking = {name: counts for name, counts in presence["classes"].items() if counts["without"]}
-    if not lacking:
-        return None
-    counts = ", ".join(f"{name} {each['without']} of {each['tagged']}" for name, each in lacking.items())
-    return (
-        f"{stage}: {presence['empty']} of {presence['tagged']} tagged photos have no pixel of their tags "
-        f"(without a pixel of the class: {counts})"
-    )

@@ -13,11 +13,10 @@ from torchmetrics.functional.classification import multilabel_average_precision
 from weakseg.data.sample import ImageSet
 from weakseg.methods.base import CamMethod
 from weakseg.ops.views import photo_tensor, scaled_view
-from weakseg.training.progress import say, track
+from weakseg.training.progress import track
 
 FEWEST = 20  # photos of a list that some can be held back from
 KEPT = 4  # photos of every class that stay in training
-LEARNT = 0.5  # recall from which a class counts as learnt
 
 Knowledge = dict[str, Any]
 """on: which photos; images; mean_average_precision; recall and precision over all tags; classes: the same for each."""
@@ -99,34 +98,6 @@ def knowledge(scores: torch.Tensor, tags: torch.Tensor, names: tuple[str, ...], 
     }
 
 
-def knowledge_lines(found: Knowledge) -> list[str]:
-    """The figures in one line, and one for each class that has not been learnt."""
-    figures = [
-        f"finds {_percent(found['recall'])} of the tags",
-        f"{_percent(found['precision'])} of what it finds is right",
-        f"mean average precision {_percent(found['mean_average_precision'])}",
-    ]
-    lines = [f"classify: on {found['images']} photos ({found['on']}): {', '.join(figures)}"]
-    return lines + not_learnt(found)
-
-
-def not_learnt(found: Knowledge) -> list[str]:
-    """One line for each class that the classifier finds on fewer than half of its photos."""
-    return [
-        f"the classifier has not learnt {name}: found on {each['found']} of {each['images']} photos"
-        for name, each in found["classes"].items()
-        if each["images"] and each["recall"] < LEARNT
-    ]
-
-
-def report_knowledge(found: Knowledge) -> None:
-    """Say how well the tags are known."""
-    first, *others = knowledge_lines(found)
-    say(first)
-    for line in others:
-        say(line, "yellow")
-
-
 def _average_precision(scores: torch.Tensor, tags: torch.Tensor) -> list[float | None]:
     if not len(tags) or not scores.shape[1]:
         return [None] * scores.shape[1]
@@ -138,7 +109,3 @@ def _average_precision(scores: torch.Tensor, tags: torch.Tensor) -> list[float |
 
 def _ratio(part: torch.Tensor, whole: torch.Tensor) -> float | None:
     return int(part) / int(whole) if int(whole) else None
-
-
-def _percent(value: float | None) -> str:
-    return "none" if value is None else f"{100 * value:.0f} %"

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from weakseg.data.sample import ImageSet
 from weakseg.evaluation.presence import presence_in_maps, presence_in_masks
-from weakseg.evaluation.tagging import hold_back, report_knowledge, tag_knowledge
+from weakseg.evaluation.tagging import hold_back, tag_knowledge
 from weakseg.files import write_json
 from weakseg.methods.base import CamMethod
 from weakseg.methods.irnet.network import IRNet
-from weakseg.pipeline.doubts import report_presence
+from weakseg.pipeline.doubts import report_knowledge, report_presence
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
 from weakseg.pipeline.networks import (
     affinity_method,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from weakseg.errors import WeaksegError
-from weakseg.evaluation.presence import Presence, presence_line
-from weakseg.evaluation.tagging import not_learnt
+from weakseg.evaluation.presence import Presence
+from weakseg.evaluation.tagging import Knowledge
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.progress import say
+
+LEARNT = 0.5
+"""Recall from which a class counts as learnt."""
 
 
 def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
@@ -24,6 +27,46 @@ def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
         if line is not None:
             lines.append(f"{line}; to mend it, {remedy(recipe, stage)}")
     return lines
+
+
+def knowledge_lines(found: Knowledge) -> list[str]:
+    """The figures in one line, and one for each class that has not been learnt."""
+    figures = [
+        f"finds {_percent(found['recall'])} of the tags",
+        f"{_percent(found['precision'])} of what it finds is right",
+        f"mean average precision {_percent(found['mean_average_precision'])}",
+    ]
+    lines = [f"classify: on {found['images']} photos ({found['on']}): {', '.join(figures)}"]
+    return lines + not_learnt(found)
+
+
+def not_learnt(found: Knowledge) -> list[str]:
+    """One line for each class that the classifier finds on fewer than half of its photos."""
+    return [
+        f"the classifier has not learnt {name}: found on {each['found']} of {each['images']} photos"
+        for name, each in found["classes"].items()
+        if each["images"] and each["recall"] < LEARNT
+    ]
+
+
+def report_knowledge(found: Knowledge) -> None:
+    """Say how well the tags are known."""
+    first, *others = knowledge_lines(found)
+    say(first)
+    for line in others:
+        say(line, "yellow")
+
+
+def presence_line(stage: str, presence: Presence) -> str | None:
+    """What is missing, in one line; None where every tag has a pixel."""
+    lacking = {name: counts for name, counts in presence["classes"].items() if counts["without"]}
+    if not lacking:
+        return None
+    counts = ", ".join(f"{name} {each['without']} of {each['tagged']}" for name, each in lacking.items())
+    return (
+        f"{stage}: {presence['empty']} of {presence['tagged']} tagged photos have no pixel of their tags "
+        f"(without a pixel of the class: {counts})"
+    )
 
 
 def remedy(recipe: Recipe, stage: str) -> str:
@@ -55,3 +98,7 @@ def report_presence(recipe: Recipe, stage: str, presence: Presence) -> None:
             f"{line}: all pseudo masks are empty, nothing can be learnt from them; {remedy(recipe, stage)}"
         )
     say(line, "yellow")
+
+
+def _percent(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
