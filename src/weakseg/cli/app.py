@@ -11,6 +11,7 @@ import typer
 from weakseg import __version__
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
+from weakseg.cli.planning import plan
 from weakseg.cli.running import ablate, demo, run
 from weakseg.errors import WeaksegError
 
@@ -40,7 +41,7 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, ablate, demo, data, recipes, evaluate, predict, words):
+for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words):
     app.command()(command)
 
 

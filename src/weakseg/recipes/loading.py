@@ -64,8 +64,9 @@ def _read(kind: str, name: str, shipped: dict[str, Traversable]) -> Tree:
     return {str(key): value for key, value in tree.items()}
 
 
-def _merge(base: Tree, change: Tree) -> Tree:
-    tree = OmegaConf.to_container(OmegaConf.merge(base, change), resolve=True)
+def _merged(*trees: Tree) -> Tree:
+    """Trees laid over each other, the last one on top; lists are replaced as a whole."""
+    tree = OmegaConf.to_container(OmegaConf.merge(*trees), resolve=True)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
 
@@ -80,7 +81,7 @@ def _overlay(name: str, recipe: str) -> Tree:
     for other in only:
         if other not in known:
             raise WeaksegError(f"{name}: {ONLY}.{other}: {one_of('recipe', other, known)}")
-    return _merge(tree, only.get(recipe, {}))
+    return _merged(tree, only.get(recipe, {}))
 
 
 def _override(text: str) -> Tree:
@@ -109,11 +110,8 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
     """
     tree = _read("recipe", name, recipe_files())
     own_name = str(tree.get("name", name))
-    for overlay in overlays:
-        tree = _merge(tree, _overlay(overlay, own_name))
-    for text in overrides:
-        tree = _merge(tree, _override(text))
-    return validate(tree)
+    changes = [_overlay(overlay, own_name) for overlay in overlays] + [_override(text) for text in overrides]
+    return validate(_merged(tree, *changes))
 
 
 def validate(tree: Tree) -> Recipe:

@@ -1,0 +1,101 @@
+"""Rules from a fingerprint to settings. Each choice says why.
+
+The rules carry over what suits voc-animals with the overlay small (photos of 320 pixels, 46 steps an epoch): sizes in
+proportion to the photos, trainings in steps instead of epochs. The constants of that overlay were chosen with masks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from weakseg.planning.fingerprint import Fingerprint, Machine
+
+MODEL = 320
+"""Long side of the photos that the overlay small was made for, in pixels."""
+LONGEST = 640
+"""Working size above which photos are reduced, see `weakseg.recipes.schema.DataSettings`."""
+STEPS = {"classify": 230, "relate.affinitynet": 270, "relate.irnet": 270, "segment": 270}
+"""Steps that each training takes at least: about those of the epochs below on 749 photos."""
+MOST_STEPS = 4000
+"""Steps after which more photos are seen once instead of again."""
+EPOCHS = {"classify": 5, "relate.affinitynet": 3, "relate.irnet": 3, "segment": 6}
+"""Epochs that each training takes at least, where that is not more than `MOST_STEPS`."""
+GIB = 1 << 30
+TIGHT = 4 * GIB
+"""Free memory below which photos are looked at and learnt from smaller and in smaller batches."""
+
+
+class Choice(NamedTuple):
+    """A setting of a plan.
+
+    Attributes:
+        key: of the recipe, with dots.
+        value: plain.
+        reason: why, in a few words.
+    """
+
+    key: str
+    value: Any
+    reason: str
+
+
+def choices(photos: Fingerprint, machine: Machine) -> Iterator[Choice]:
+    """The settings that depend on photos and machine; those of other methods than the recipe's do no harm."""
+    tight = machine.memory < TIGHT and not machine.gpu
+    longest = LONGEST // 2 if tight else LONGEST
+    work = min(photos.long_side, longest)
+    batch = 8 if tight else 16
+    yield from _sizes(photos, machine, work, longest)
+    yield from _trainings(photos, batch)
+    yield from _walks(work)
+    if tight:
+        free = f"{machine.memory / GIB:.1f} GiB are free"
+        yield Choice("localize.scales", [1.0], f"{free}: one scale")
+        yield Choice("predict.scales", [1.0], f"{free}: one scale")
+        yield Choice("backbone.recompute", True, f"{free}: less is kept for the backward pass")
+    workers = max(0, machine.cores - 2) if machine.gpu else 0
+    why = f"{machine.cores} cores beside a GPU" if machine.gpu else "the cores are busy with the networks"
+    yield Choice("hardware.workers", min(workers, 8), why)
+
+
+def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> Iterator[Choice]:
+    """Working size and crops."""
+    reduced = f"nine of ten photos are below {photos.long_side} px"
+    yield Choice("data.long_side", max(32, longest), reduced)
+    largest = 448 if machine.gpu else 256
+    crop = _multiple(0.8 * work, 32, least=64, most=largest)
+    why = f"{crop} of about {work} px; at most {largest} on {'a GPU' if machine.gpu else 'a CPU'}"
+    yield Choice("classify.augment.crop", crop, why)
+    sides = [max(16, round(crop * 0.875)), round(crop * 1.5)]
+    yield Choice("classify.augment.long_side", sides, "objects larger and smaller than in the photos")
+    # Affinity maps need at least one pixel with all its partners: 72 at stride 8 and radius 5, 76 at 4 and 10.
+    related = max(96, crop)
+    for name in ("affinitynet", "irnet"):
+        yield Choice(f"relate.{name}.augment.crop", related, why if related == crop else "the least that pairs need")
+    yield Choice("segment.augment.crop", crop, why)
+
+
+def _trainings(photos: Fingerprint, batch: int) -> Iterator[Choice]:
+    """Epochs in place of steps."""
+    for key, least in STEPS.items():
+        size = min(batch if key != "relate.irnet" and key != "relate.affinitynet" else 8, max(2, photos.photos))
+        per_epoch = max(1, photos.photos // size)
+        wanted = max(EPOCHS[key], math.ceil(least / per_epoch))
+        epochs = max(1, min(wanted, MOST_STEPS // per_epoch))
+        why = f"{epochs * per_epoch} steps of {size} photos; at least {least} where photos are few"
+        yield Choice(f"{key}.train.batch_size", size, "what the memory holds")
+        yield Choice(f"{key}.train.epochs", epochs, why)
+
+
+def _walks(work: int) -> Iterator[Choice]:
+    """Steps of the walks: what they reach grows with the square root, so it stays a share of the photo."""
+    moved = 2 * math.log2(work / MODEL)
+    for key, base in (("refine.walk", 6), ("refine.boundary_walk", 8)):
+        steps = min(10, max(3, round(base + moved)))
+        yield Choice(f"{key}.log2_steps", steps, f"2^{base} at {MODEL} px; about {work} px here")
+
+
+def _multiple(value: float, of: int, *, least: int, most: int) -> int:
+    return int(min(most, max(least, of * round(value / of))))

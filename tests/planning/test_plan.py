@@ -1,0 +1,125 @@
+"""Plans over all that photos and machines can be: each is a recipe that holds together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny
+import weakseg
+from weakseg.data.images import voc_palette
+from weakseg.data.sample import Classes, Sample, Source
+from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint
+from weakseg.planning.plan import make_plan
+from weakseg.planning.rules import GIB, MOST_STEPS, STEPS, choices
+from weakseg.recipes.loading import load_recipe, validate
+
+LAPTOP = Machine(cores=2, memory=16 * GIB)
+ANIMALS = Fingerprint(749, 6, 0, 90, 1.3, (240, 320), 320, grey=False)
+
+
+def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet"):
+    settings = [
+        f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+        for key, value, _ in choices(photos, machine)
+    ]
+    return load_recipe(recipe, ["small"], settings)
+
+
+def test_what_small_was_made_for_is_planned_as_small():
+    assert planned(ANIMALS).classify == load_recipe("irnet", ["small"]).classify
+    assert planned(ANIMALS).refine == load_recipe("irnet", ["small"]).refine
+    assert planned(ANIMALS).predict == load_recipe("irnet", ["small"]).predict
+
+
+@pytest.mark.parametrize("photos", [20, 245, 749, 100_000])
+def test_trainings_take_enough_steps_and_not_too_many(photos: int):
+    recipe = planned(ANIMALS.__class__(photos, 6, 0, 3, 1.3, (240, 320), 320, grey=False))
+    for key, section in {
+        "classify": recipe.classify,
+        "relate.irnet": recipe.relate.chosen,
+        "segment": recipe.segment,
+    }.items():
+        steps = section.train.epochs * (photos // min(section.train.batch_size, photos))
+        assert min(STEPS[key], MOST_STEPS) <= steps
+        assert steps <= max(MOST_STEPS, photos // section.train.batch_size)
+
+
+@pytest.mark.parametrize(("size", "crop", "walk"), [((64, 64), 64, 3), ((300, 400), 256, 9), ((4000, 6000), 256, 10)])
+def test_crops_and_walks_are_in_proportion_to_the_photos(size: tuple[int, int], crop: int, walk: int):
+    recipe = planned(Fingerprint(500, 3, 0, 100, 1.0, size, max(size), grey=False))
+    assert recipe.classify.augment.crop == crop
+    assert recipe.refine.of("boundary_walk").log2_steps == walk
+
+
+def test_a_gpu_takes_larger_crops_and_little_memory_smaller_ones():
+    large = planned(Fingerprint(500, 3, 0, 100, 1.0, (1000, 1500), 1500, grey=False), Machine(16, 64 * GIB, 80 * GIB))
+    assert large.classify.augment.crop == 448
+    assert large.hardware.workers == 8
+    tight = planned(ANIMALS, Machine(2, 2 * GIB))
+    assert (tight.classify.train.batch_size, tight.data.long_side, tight.localize.scales) == (8, 320, (1.0,))
+    assert tight.backbone.recompute
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.integers(2, 10**6),
+    st.integers(1, 200),
+    st.tuples(st.integers(1, 8000), st.integers(1, 8000)),
+    st.booleans(),
+    st.integers(1, 128),
+    st.sampled_from([GIB // 2, 2 * GIB, 64 * GIB]),
+    st.sampled_from([0, 8 * GIB]),
+    st.sampled_from(["irnet", "affinitynet", "sipe", "vwe"]),
+)
+def test_any_photos_on_any_machine_give_a_recipe(photos, classes, size, grey, cores, memory, gpu, recipe):
+    found = Fingerprint(photos, classes, photos // 3, 1, 1.0, size, max(size), grey)
+    assert planned(found, Machine(cores, memory, gpu), recipe).name == recipe
+
+
+def test_the_file_is_the_recipe_with_its_reasons(tmp_path):
+    source = weakseg.open_data("scenes:20")
+    plan = make_plan(source, recipe="sipe", overrides=["seed=3", "classify.train.epochs=2"], machine=LAPTOP)
+    text = plan.to_yaml()
+    assert validate(yaml.safe_load(text)) == plan.recipe
+    assert (plan.recipe.seed, plan.recipe.classify.train.epochs) == (3, 2)
+    assert "# Planned for 20 photos (0 without a tag)" in text
+    line = next(line for line in text.splitlines() if "crop:" in line)
+    assert "# " in line
+    assert "at most 256 on a CPU" in line
+
+
+def test_the_fingerprint_counts_tags_and_looks_at_a_few_photos():
+    def sample(index: int, *tags: str) -> Sample:
+        grey = np.full((30, 40 + index, 3), 9 * index, np.uint8)
+        return Sample(f"p{index}", lambda: grey, tags)
+
+    samples = [sample(0, "cat"), sample(1, "cat", "dog"), sample(2), sample(3, "cat")]
+    found = fingerprint(Source("x", Classes(("cat", "dog"), (1, 2), voc_palette()), {"train": samples}))
+    assert (found.photos, found.classes, found.untagged, found.rarest) == (4, 2, 1, 1)
+    assert found.tags == pytest.approx(4 / 3)
+    assert (found.size, found.long_side, found.grey) == ((30, 41), 42, True)
+
+
+def test_a_plan_is_printed_or_written_and_runs(tmp_path):
+    photos = tiny.write_photos(tmp_path / "photos")
+    ended = tiny.weakseg("plan", photos, "classify.train.epochs=1")
+    assert ended.code == 0, ended.err
+    assert validate(yaml.safe_load(ended.out)).classify.train.epochs == 1
+    ended = tiny.weakseg("plan", photos, "--recipe", "affinitynet", "--out", tmp_path / "plan.yaml")
+    assert f"weakseg run {tmp_path / 'plan.yaml'} --data {photos}" in ended.out.replace("\n", "")
+    ended = tiny.weakseg(
+        "run",
+        tmp_path / "plan.yaml",
+        "--with",
+        tiny.write_overlay(tmp_path),
+        "--data",
+        photos,
+        "--out",
+        tmp_path / "run",
+    )
+    assert ended.code == 0, ended.err
+    assert "none.csv" in tiny.error_line(tiny.weakseg("plan", tmp_path / "none.csv"))
