@@ -69,9 +69,8 @@ def put_released(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     """
     heads: Mapping[str, str] | None = getattr(model, "RELEASED", None)
     if heads is None:
-        raise WeaksegError(
-            f"{source}: its authors have no {type(model).__name__}; the guide to the methods says what fits"
-        )
+        kind = type(model).__name__
+        raise WeaksegError(f"{source}: no released checkpoint is of a {kind}; see weakseg.methods.released")
     own = model.state_dict()
     found, left_out = {}, []
     for key, value in state.items():
