@@ -61,6 +61,12 @@ def test_large_photos_go_through_any_network_in_regions(tmp_path: Path, monkeypa
     assert (segment(image).labels == whole.labels).all()
 
 
+def test_what_needs_no_training_is_not_trained(tmp_path: Path):
+    (tmp_path / "toys.yaml").write_text(RECIPE.replace("[localize", "[classify, localize"), encoding="utf-8")
+    with pytest.raises(WeaksegError, match="stages has classify, but toy-colours needs no training"):
+        weakseg.load_recipe(str(tmp_path / "toys.yaml"))
+
+
 def test_a_trained_stage_still_wants_its_training(tmp_path: Path):
     trained = RECIPE.replace("{method: toy-colours, options: {width: 100}}", "{method: cam}")
     (tmp_path / "toys.yaml").write_text(trained, encoding="utf-8")

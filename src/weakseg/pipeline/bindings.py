@@ -99,8 +99,10 @@ def _seeds(context: Context) -> Any:
 def _localize_settings(recipe: Recipe) -> Any:
     section = plain(recipe.localize)
     section.pop("background")
-    untrained = "classify" not in recipe.stages
-    return [section, plain(recipe.classify.options)] if untrained else section
+    if "classify" in recipe.stages:
+        return section
+    own, backbone = recipe.classify, plain(backbone_of(recipe, "classify"))
+    return [section, own.method, plain(own.options), backbone, weights_key(recipe, "classify")]
 
 
 def _localize(context: Context) -> dict[str, Any]:

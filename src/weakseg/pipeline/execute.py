@@ -69,23 +69,12 @@ def execute(
         CONTENTS.load(run.folder / FILES)
         check_lists(recipe, source)
         check_photos(run, recipe, source, overwrite=overwrite)
-        slips = training_warnings(source, recipe.data.train)
-        for text in (*source.warnings, *slips, *source.problems):
-            say(f"data: {text}", "yellow")
-        doubts = truth_warnings(recipe, source, run)
-        for text in doubts:
-            say(f"data: {text}", "yellow")
-        source = replace(source, warnings=(*source.warnings, *slips, *doubts))
+        source = _told(recipe, source, run)
         context, unreadable = prepare(recipe, source, run, fabric)
         for text in unreadable:
             say(f"left out: {text}", "yellow")
         problems = [*source.problems, *unreadable]
-        larger = reduced(context.train, recipe.data.long_side)
-        if larger:
-            say(
-                f"data: {larger} of {len(context.train)} training photos are longer than {recipe.data.long_side} px "
-                "(data.long_side): they are learnt from and looked at at that size, masks have the photos' own"
-            )
+        larger = _tell_reduced(context)
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
         # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
@@ -110,6 +99,29 @@ def execute(
         run.tidy(recipe.stages)
         _write_manifest(context, data, problems, larger, finished=True, measured=measured)
     return run
+
+
+def _told(recipe: Recipe, source: Source, run: Run) -> Source:
+    """Say what looks wrong in tags, files and masks; the source with these warnings."""
+    slips = training_warnings(source, recipe.data.train)
+    for text in (*source.warnings, *slips, *source.problems):
+        say(f"data: {text}", "yellow")
+    doubts = truth_warnings(recipe, source, run)
+    for text in doubts:
+        say(f"data: {text}", "yellow")
+    return replace(source, warnings=(*source.warnings, *slips, *doubts))
+
+
+def _tell_reduced(context: Context) -> int:
+    """Say how many photos are longer than the working size; their number."""
+    long_side = context.recipe.data.long_side
+    larger = reduced(context.train, long_side)
+    if larger:
+        say(
+            f"data: {larger} of {len(context.train)} training photos are longer than {long_side} px "
+            "(data.long_side): they are learnt from and looked at at that size, masks have the photos' own"
+        )
+    return larger
 
 
 def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:

@@ -73,6 +73,8 @@ class Recipe(BaseModel):
             missing = [name for name in reads.needed if name not in self.stages and self._cannot_do_without(name)]
             if stage in self.stages and missing:
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
+        if "classify" in self.stages and not SEEDS.get(self.classify.method).trained:
+            raise ValueError(f"stages has classify, but {self.classify.method} needs no training; leave the stage out")
         self._check_walks()
         return self
 
