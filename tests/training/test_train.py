@@ -10,7 +10,7 @@ from weakseg.training.device import build_fabric
 from weakseg.training.log import MetricsLog
 from weakseg.training.optim import Schedule
 from weakseg.training.sampling import StepSampler
-from weakseg.training.train import fit
+from weakseg.training.train import fit, rise, rise_line
 
 
 class Toy(nn.Module):
@@ -152,3 +152,16 @@ def test_weights_of_another_network_are_refused(tmp_path):
     run(tmp_path)
     with pytest.raises(WeaksegError, match=r"weights\.safetensors: cannot load"):
         load_weights(tmp_path / "weights.safetensors", nn.Conv2d(1, 1, 1))
+
+
+def test_a_training_that_ends_worse_than_it_began_is_told(tmp_path):
+    log = MetricsLog(tmp_path / "log.jsonl")
+    for step, loss in ((10, 11.4), (20, 120.0), (30, 165639.0)):
+        log.write("classify", step, loss=loss)
+        log.write("segment", step, loss=1.2 + step / 30)
+    assert rise(log, "classify") == (11.4, 165639.0)
+    assert rise(log, "segment") is None
+    assert rise(log, "relate") is None
+    assert rise_line("classify", (11.4, 165639.0)).startswith(
+        "classify: the loss rose from 11.4 to 1.66e+05: nothing was"
+    )

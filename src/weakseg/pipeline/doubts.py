@@ -9,6 +9,7 @@ from weakseg.evaluation.presence import Presence
 from weakseg.evaluation.tagging import Knowledge
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.progress import say
+from weakseg.training.train import rise_line
 
 LEARNT = 0.5
 """Recall from which a class counts as learnt."""
@@ -17,7 +18,7 @@ LEARNT = 0.5
 def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
     """One line per doubt of a run's manifest; none where every tag was learnt and has its pixels."""
     summaries = {name: record.get("summary") or {} for name, record in manifest["stages"].items()}
-    lines = []
+    lines = [rise_line(name, summary["rose"]) for name, summary in summaries.items() if "rose" in summary]
     known = summaries.get("classify", {}).get("tags")
     if known:
         lines += not_learnt(known)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,11 +20,13 @@ from weakseg.training.log import MetricsLog
 from weakseg.training.memory import allocating
 from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
 from weakseg.training.photos import loading
-from weakseg.training.progress import bar
+from weakseg.training.progress import bar, say
 from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.training.seeding import derive_seed
 
 LOG_STEPS = 10
+RISE = 3.0
+"""Times its first loss at which a training has not settled; terms that a warm-up leaves out add less than that."""
 WEIGHTS = "weights.safetensors"
 """What a trained network is called in its folder."""
 
@@ -190,6 +192,19 @@ def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
         raise WeaksegError(f"{path}: of another network; delete it to train this stage from its start") from error
 
 
+def rise(log: MetricsLog, title: str) -> tuple[float, float] | None:
+    """The first and the last loss of a training that ended `RISE` times worse than it began; None for any other."""
+    losses = [float(row["loss"]) for row in log.rows() if row["stage"] == title]
+    return (losses[0], losses[-1]) if len(losses) > 1 and losses[-1] > RISE * losses[0] else None
+
+
+def rise_line(title: str, risen: Sequence[float]) -> str:
+    """What to tell of a training that ended worse than it began, with the way out."""
+    first, last = risen
+    way = "lower lr of its train, or set its clip to 1"
+    return f"{title}: the loss rose from {first:.3g} to {last:.3g}: nothing was learnt; {way}"
+
+
 @dataclass(frozen=True)
 class Trainer:
     """Where and how networks are trained.
@@ -224,7 +239,7 @@ class Trainer:
         """
         remedy = "learn from less at a time (batch_size of its train, crop of its augment)"
         with allocating(f"training of {title}", remedy):
-            return fit(
+            summary = fit(
                 model,
                 examples,
                 schedule,
@@ -237,6 +252,11 @@ class Trainer:
                 checkpoint_seconds=self.checkpoint_seconds,
                 pace=pace,
             )
+        risen = rise(self.log, title)
+        if risen is None:
+            return summary
+        say(rise_line(title, risen), "yellow")
+        return summary | {"rose": risen}
 
     def keep(self, model: nn.Module, folder: Path, *, title: str) -> dict[str, Any]:
         """Write a network that came trained into a folder, as if it had been trained there."""
