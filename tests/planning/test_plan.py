@@ -80,6 +80,12 @@ def test_any_photos_on_any_machine_give_a_recipe(photos, classes, size, grey, co
     assert planned(found, Machine(cores, memory, gpu), recipe).name == recipe
 
 
+def test_grey_photos_are_learnt_from_with_care():
+    found = planned(replace(ANIMALS, grey=True)).classify.train
+    assert (found.lr, found.clip) == (0.002, 5.0)
+    assert planned(ANIMALS).classify.train.clip is None
+
+
 def test_the_file_is_the_recipe_with_its_reasons(tmp_path):
     source = weakseg.open_data("scenes:20")
     plan = make_plan(source, recipe="sipe", overrides=["seed=3", "classify.train.epochs=2"], machine=LAPTOP)
