@@ -63,3 +63,17 @@ def test_what_is_no_run_is_named(tmp_path):
         weakseg.open_run(tmp_path)
     with pytest.raises(weakseg.WeaksegError, match="no weakseg run"):
         weakseg.load_segmenter(tmp_path)
+
+
+def test_wrong_arguments_are_one_line(finished_run):
+    with pytest.raises(weakseg.WeaksegError, match="give a list of texts, as"):
+        weakseg.load_recipe("affinitynet", "small")
+    with pytest.raises(weakseg.WeaksegError, match="overrides: give a list"):
+        weakseg.load_recipe("affinitynet", ["small"], [3])
+    with pytest.raises(weakseg.WeaksegError, match=r"must come from weakseg.load_recipe, not 'affinitynet'"):
+        weakseg.run("affinitynet", "scenes:4", "none")
+    with pytest.raises(weakseg.WeaksegError, match="or a path, not None"):
+        weakseg.open_data(None)
+    with pytest.raises(weakseg.WeaksegError, match="there is no device 'abacus' here; take 'cpu' or 'auto'"):
+        weakseg.load_segmenter(finished_run.folder, device="abacus")
+    assert weakseg.open_data(finished_run.photos).classes.names == tuple(tiny.CLASSES)

@@ -72,3 +72,18 @@ def test_a_trained_stage_still_wants_its_training(tmp_path: Path):
     (tmp_path / "toys.yaml").write_text(trained, encoding="utf-8")
     with pytest.raises(WeaksegError, match="stages: localize needs classify"):
         weakseg.load_recipe(str(tmp_path / "toys.yaml"))
+
+
+def test_a_package_that_cannot_be_imported_harms_who_does_not_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    points = "[weakseg.methods]\nlost = not_there:X\n[weakseg.refinements]\ngone = weakseg_toys:Nothing\n"
+    (info / "entry_points.txt").write_text(points)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert weakseg.load_recipe("sipe", ["small"]).name == "sipe"
+    assert "lost" not in SEEDS.names()
+    with pytest.raises(WeaksegError, match=r"seed method lost: the entry point not_there:X of broken cannot be loaded"):
+        weakseg.load_recipe("cam", ["small"], ["classify.method=lost"])
+    with pytest.raises(WeaksegError, match=r"refinement gone: .* cannot be loaded \(AttributeError"):
+        weakseg.load_recipe("cam", ["small"], ["refine.steps=[background,gone]"])

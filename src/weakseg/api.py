@@ -26,7 +26,7 @@ from weakseg.segmentation.inference import segment_photo
 from weakseg.training.device import build_fabric
 
 
-def open_data(spec: str) -> Source:
+def open_data(spec: str | Path) -> Source:
     """Open a data source.
 
     Args:
@@ -38,10 +38,12 @@ def open_data(spec: str) -> Source:
     Raises:
         WeaksegError: no such source, or what stands there is not of that kind.
     """
-    return open_source(spec)
+    if not isinstance(spec, (str, Path)):
+        raise WeaksegError(f"a data source is a text such as 'csv:photos.csv', or a path, not {spec!r}")
+    return open_source(str(spec))
 
 
-def run(recipe: Recipe, data: str | Source, out: str | Path, *, overwrite: bool = False) -> FinishedRun:
+def run(recipe: Recipe, data: str | Path | Source, out: str | Path, *, overwrite: bool = False) -> FinishedRun:
     """Run a recipe; the same call goes on after an interruption, and costs little where all is done.
 
     Args:
@@ -53,7 +55,10 @@ def run(recipe: Recipe, data: str | Source, out: str | Path, *, overwrite: bool 
     Raises:
         WeaksegError: data or settings that cannot be used; the message names the way out.
     """
-    run_and_draw(recipe, data, Path(out), overwrite=overwrite)
+    if not isinstance(recipe, Recipe):
+        raise WeaksegError(f"run: the recipe must come from weakseg.load_recipe, not {recipe!r}")
+    source = data if isinstance(data, Source) else open_data(data)
+    run_and_draw(recipe, source, Path(out), overwrite=overwrite)
     return open_run(out)
 
 
@@ -82,7 +87,10 @@ def load_segmenter(folder: str | Path, device: str = "cpu") -> Segmenter:
             f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
         )
     classes = opened.read_classes()
-    placed = build_fabric(device, threads=recipe.hardware.threads).device
+    try:
+        placed = build_fabric(device, threads=recipe.hardware.threads).device
+    except WeaksegError as error:
+        raise WeaksegError(f"load_segmenter: there is no device {device!r} here; take 'cpu' or 'auto'") from error
     network = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, placed)
     return Segmenter(network, recipe, classes, placed)
 
@@ -127,7 +135,8 @@ class Segmenter:
         Raises:
             WeaksegError: an array of another shape or type.
         """
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        fits = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+        if not fits or not image.size:
             given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise WeaksegError(f"a photo is a numpy array uint8 (H, W, 3) of red, green and blue, not {given}")
         own = self.recipe

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from weakseg.errors import one_of
+from weakseg.errors import WeaksegError, one_of
 
 Kind = TypeVar("Kind")
 
@@ -40,19 +41,37 @@ class Registry(Generic[Kind]):
         return list(self._own | _added(self.group, tuple(sys.path)) | self.registered)
 
     def get(self, name: str) -> Kind:
-        """What a name stands for. Raises WeaksegError for a name that there is not."""
+        """What a name stands for.
+
+        Raises:
+            WeaksegError: there is no such name, or the package that has it cannot be imported.
+        """
         if name in self.registered:
             return self.registered[name]
         found = self._own.get(name) or _added(self.group, tuple(sys.path)).get(name)
         if found is None:
             raise one_of(self.kind, name, self.names())
         module, _, attribute = found.value.partition(":")
-        value: Any = import_module(module.strip())
-        return cast(Kind, getattr(value, attribute.strip()))
+        try:
+            value: Any = getattr(import_module(module.strip()), attribute.strip())
+        except Exception as error:
+            if name in self._own:
+                raise
+            package = found.dist.name if found.dist is not None else "another package"
+            reason = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+            raise WeaksegError(
+                f"{self.kind} {name}: the entry point {found.value} of {package} cannot be loaded ({reason}); mend or "
+                "remove that package"
+            ) from error
+        return cast(Kind, value)
 
     def all(self) -> dict[str, Kind]:
-        """Everything by name."""
-        return {name: self.get(name) for name in self.names()}
+        """Everything by name, but for entry points that cannot be loaded."""
+        found = {}
+        for name in self.names():
+            with suppress(WeaksegError):
+                found[name] = self.get(name)
+        return found
 
 
 @lru_cache(maxsize=16)

@@ -28,7 +28,15 @@ Scale = Annotated[float, Interval(ge=0.1, le=8)]
 Range = Annotated[int, Ge(2)]
 """A distance in map pixels below which pixels are a pair."""
 
-_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+_WORDS = {
+    "tuple_type": "must be a list",
+    "dataclass_type": "must be a section of keys",
+    "model_type": "must be a section of keys",
+    "dict_type": "must be a section of keys",
+    "too_short": "must not be empty",
+}
+"""Of mistakes, in place of pydantic's, which speak of Python."""
 
 
 @dataclass_transform(frozen_default=True)
@@ -75,8 +83,9 @@ def mistake(error: ValidationError, kind: type) -> str:
     if first["type"] == "literal_error":
         name = next((part for part in reversed(place) if isinstance(part, str)), "value")
         return f"{begin}{one_of(name, str(value), _quoted(first['ctx']['expected']))}"
-    message = first["msg"].removeprefix("Value error, ")
-    simple = isinstance(value, (str, int, float, bool, list, tuple)) and first["type"] != "value_error"
+    message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    simple = value is None or isinstance(value, (str, int, float, bool, list, tuple))
+    simple = simple and first["type"] != "value_error"
     return f"{begin}{message[0].lower()}{message[1:]}{f', not {value!r}' if simple else ''}"
 
 

@@ -49,7 +49,7 @@ def fails(tmp_path, photos):
         ("backbone.name=resnet5o", "unknown backbone 'resnet5o'", "resnet50"),
         ("backbone.weights=packaged", "test_resnet", "tf_efficientnet_lite0"),
         ("segment.backbone.weights=/none.pth", "/none.pth: no such weights file", "packaged, hub, none"),
-        ("classify.method=cma", "unknown CAM method 'cma'; available: ", "sipe"),
+        ("classify.method=cma", "unknown seed method 'cma'; available: ", "sipe"),
         ("classify.options={drop: 0.5}", "unknown key classify.options.drop", "root"),
         ("classify.options={dropout: 7}", "classify.options.dropout", "less than or equal to 1"),
         ("classify.options={frozen_levels: 99}", "frozen_levels", "0 to 5"),

@@ -132,5 +132,5 @@ def test_new_parameters_are_the_classifier() -> None:
 
 
 def test_unknown_methods_list_what_there_is() -> None:
-    with pytest.raises(WeaksegError, match=f"unknown CAM method 'cma'; available: {', '.join(SEEDS.names())}"):
+    with pytest.raises(WeaksegError, match=f"unknown seed method 'cma'; available: {', '.join(SEEDS.names())}"):
         build_cam("cma", small_cam().backbone, 4)

@@ -46,3 +46,33 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(WeaksegError, match=message):
         load_recipe("irnet", [str(tmp_path / "mine.yaml")])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("classify=[1]", r"classify: must be a section of keys, not \[1\]"),
+        ("stages={a: 1}", "stages: must be a list, not {'a': 1}"),
+        ("hardware.threads=100000", "hardware.threads: input should be less than or equal to 1024"),
+        ("classify.train.lr=.inf", "classify.train.lr: input should be a finite number"),
+        ("seed=null", "seed: input should be a valid integer, not None"),
+        ("stages=3", "stages: must be a list, not 3"),
+    ],
+)
+def test_a_value_of_another_kind_is_one_line(override, message):
+    with pytest.raises(WeaksegError, match=message):
+        load_recipe("cam", ["small"], [override])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("3\n", "in place of keys"), ("a: 1\nb: 2\na: 3\n", "line 3: found duplicate")]
+)
+def test_a_file_that_is_no_tree_is_one_line(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(WeaksegError, match=message):
+        load_recipe("cam", [str(tmp_path / "mine.yaml")])
+
+
+def test_without_an_affinity_network_the_default_step_is_the_background(tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: mine\nstages: [classify, localize, refine]\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")).refine.steps == ("background",)

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 import tiny
-from weakseg.data.classmaps import ClassMaps, save_maps
+from weakseg.data.classmaps import ClassMaps, load_maps, save_maps
 from weakseg.data.images import voc_palette
 from weakseg.data.instances import PhotoInstances, save_instances
-from weakseg.data.sample import Classes
+from weakseg.data.sample import Classes, Sample
 from weakseg.data.source import open_source
 from weakseg.methods.irnet.instances import Instance
 from weakseg.pipeline.execute import prepare
@@ -38,7 +38,10 @@ def test_a_sheet_has_a_map_for_each_tag_in_its_class_s_colour(context):
     sheet = train_sheet(context, of(context, "p6", "p0", tiny.UNTAGGED))
     assert sheet.titles == ["photo", "map of each tag", "", "", "pseudo mask", "truth"]
     three, one, none = ([cell.label for cell in row.cells[1:4]] for row in sheet.rows)
-    assert three == ["cat", "cow", "dog"]
+    assert [label.removesuffix(": no evidence") for label in three] == ["cat", "cow", "dog"]
+    assert [label.endswith("no evidence") for label in three] == [
+        not load_maps(context.maps_path(of(context, "p6")[0])).scores[index].any() for index in range(3)
+    ]
     assert one == ["cat", "", ""]
     assert none == ["no tag, no map", "", ""]
     assert sheet.rows[0].cells[1].colour == voc_palette()[tiny.CLASSES["cat"]]
@@ -144,6 +147,18 @@ def test_tags_in_other_alphabets_can_be_read():
 
 @pytest.mark.parametrize(("count", "wanted"), [(3, 3), (8, 8), (9, 8), (100, 8)])
 def test_shown_photos_are_spread_over_the_list(count, wanted):
-    found = spread(list(range(count)), 8)
+    samples = [Sample(str(index), lambda: None, ("cat",)) for index in range(count)]
+    found = spread(samples, 8)
     assert len(found) == wanted
-    assert found[0] == 0
+    assert found[0].id == "0"
+    assert [int(sample.id) for sample in found] == sorted(int(sample.id) for sample in found)
+    assert count <= 8 or int(found[-1].id) == count - 1
+
+
+def test_every_class_is_shown_and_photos_without_a_tag_come_last():
+    tags = ["dog"] * 20 + [""] * 20 + ["cat"]
+    samples = [Sample(str(index), lambda: None, tuple(tag.split())) for index, tag in enumerate(tags)]
+    shown = [sample.tags for sample in spread(samples, 8)]
+    assert ("cat",) in shown
+    assert () not in shown
+    assert [sample.tags for sample in spread(samples[20:], 3)].count(("cat",)) == 1

@@ -160,7 +160,7 @@ def test_super_pixels_have_a_time_of_their_own(ask, executed):
         ("localize.stride=8,-1", {}, "localize.stride: .*greater than or equal to 1"),
         ("classify.options.drop=0.1,0.2", {}, "drop=0.1: unknown key classify.options.drop"),
         ("classify.options.dropout=0.1,7", {}, "dropout=7: classify.options.dropout: .*less than or equal to 1"),
-        ("classify.method=cam,cma", {}, "method=cma: .*unknown CAM method 'cma'"),
+        ("classify.method=cam,cma", {}, "method=cma: .*unknown seed method 'cma'"),
         ("data.train=train,tarin", {}, "train=tarin: .*'tarin'"),
         ("data.val=val,vall", {}, "val=vall: .*'vall'"),
         ("localize.stride=8", {"seeds": 0}, "--seeds 0: must be at least 1"),

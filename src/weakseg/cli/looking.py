@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from weakseg.cli.options import SOURCES
+from weakseg.errors import WeaksegError
 
 
 def data(
@@ -33,8 +34,12 @@ def recipes(
     from weakseg.report.listing import list_recipes, print_recipe, print_settings
     from weakseg.studies.find import list_studies, print_study, study_files
 
+    if settings and name is None:
+        raise WeaksegError("recipes: --settings is of a recipe; give its name, as `weakseg recipes irnet --settings`")
+    if (overlays or overrides) and not settings:
+        raise WeaksegError("recipes: --with and key.path=value go with --settings, which prints what they make")
     if settings:
-        print_settings(name or "affinitynet", overlays or [], overrides or [])
+        print_settings(str(name), overlays or [], overrides or [])
     elif name is None:
         list_recipes()
         list_studies()

@@ -22,15 +22,19 @@ class _Methods(Registry[Kind]):
 
     def names(self) -> list[str]:
         """All names, those of the package first."""
-        return [name for name in super().names() if name in self._own or issubclass(self._loaded(name), self._base)]
+        return [name for name in super().names() if name in self._own or self._fits(name)]
 
-    def _loaded(self, name: str) -> type:
-        found: Any = self.get(name)
-        return found  # type: ignore[no-any-return]
+    def _fits(self, name: str) -> bool:
+        """Whether an entry point is of this kind; one that cannot be loaded is of none until it is asked for."""
+        try:
+            found: Any = self.get(name)
+        except WeaksegError:
+            return False
+        return isinstance(found, type) and issubclass(found, self._base)
 
 
 SEEDS: Registry[type[SeedMethod]] = _Methods(
-    "CAM method",
+    "seed method",
     SeedMethod,
     {
         "cam": "weakseg.methods.cam.cam:PlainCam",

@@ -79,6 +79,8 @@ def remedy(recipe: Recipe, stage: str) -> str:
         "power": f"raise {key}.alpha (now {section.alpha:g})",
         "own": f"lower {key}.weight (now {section.weight:g})",
     }
+    if "classify" not in recipe.stages:
+        return f"see whether {recipe.classify.method} suits the photos (classify.options), and {ways[section.rule]}"
     return (
         f"see whether the classifier has learnt the tags (classify.train.epochs is {recipe.classify.train.epochs}, "
         f"more photos help too), and {ways[section.rule]}"

@@ -57,18 +57,38 @@ def _read(kind: str, name: str, shipped: dict[str, Traversable]) -> Tree:
     file = _open(kind, name, shipped)
     try:
         tree = OmegaConf.to_container(OmegaConf.create(file.read_text(encoding="utf-8")), resolve=True)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise WeaksegError(f"{file}: not a readable YAML file ({_first_line(error)})") from error
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, AssertionError) as error:
+        raise WeaksegError(f"{file}: not a readable YAML file ({_reason(error)})") from error
     if not isinstance(tree, dict):
         raise WeaksegError(f"{file}: a {kind} is a tree of keys; see `weakseg recipes cam`")
     return {str(key): value for key, value in tree.items()}
 
 
 def _merged(*trees: Tree) -> Tree:
-    """Trees laid over each other, the last one on top; lists are replaced as a whole."""
-    tree = OmegaConf.to_container(OmegaConf.merge(*trees), resolve=True)
+    """Trees laid over each other, the last one on top; lists are replaced as a whole.
+
+    Raises:
+        WeaksegError: a list stands where a section of keys belongs, or the other way round; naming the key.
+    """
+    for number, change in enumerate(trees[1:], start=1):
+        for below in trees[:number]:
+            _check_kinds(below, change)
+    try:
+        tree = OmegaConf.to_container(OmegaConf.merge(*trees), resolve=True)
+    except (OmegaConfBaseException, TypeError, ValueError, AssertionError) as error:
+        raise WeaksegError(f"these settings cannot be laid over each other ({_first_line(error)})") from error
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
+
+
+def _check_kinds(below: Tree, above: Tree, path: str = "") -> None:
+    for key, value in above.items():
+        old, place = below.get(key), f"{path}{key}"
+        if isinstance(old, dict) and isinstance(value, dict):
+            _check_kinds(old, value, f"{place}.")
+        elif (isinstance(old, dict) and isinstance(value, list)) or (isinstance(old, list) and isinstance(value, dict)):
+            wanted = "a section of keys" if isinstance(old, dict) else "a list"
+            raise WeaksegError(f"{place}: must be {wanted}, not {value!r}")
 
 
 def _overlay(name: str, recipe: str) -> Tree:
@@ -90,7 +110,7 @@ def _override(text: str) -> Tree:
         raise WeaksegError(f"{text!r}: an override is key.path=value, as seed=3 or localize.background.threshold=0.25")
     try:
         tree = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
-    except (YAMLError, OmegaConfBaseException) as error:
+    except (YAMLError, OmegaConfBaseException, TypeError, ValueError, AssertionError) as error:
         raise WeaksegError(f"{text!r}: not a readable value ({_first_line(error)})") from error
     assert isinstance(tree, dict)
     return {str(name): value for name, value in tree.items()}
@@ -108,6 +128,11 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
     Raises:
         WeaksegError: for an unknown name or key, or a value out of range; the message names the key.
     """
+    for what, given in (("overlays", overlays), ("overrides", overrides)):
+        if isinstance(given, str) or not all(isinstance(text, str) for text in given):
+            raise WeaksegError(f'{what}: give a list of texts, as ["small"] or ["seed=3"], not {given!r}')
+    if not isinstance(name, str):
+        raise WeaksegError(f"a recipe is given by its name or the path of a YAML file, a text, not {name!r}")
     tree = _read("recipe", name, recipe_files())
     own_name = str(tree.get("name", name))
     changes = [_overlay(overlay, own_name) for overlay in overlays] + [_override(text) for text in overrides]
@@ -117,6 +142,9 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 def validate(tree: Tree) -> Recipe:
     """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
     kind = _kind(tree)
+    stages, refine = tree.get("stages"), tree.get("refine") or {}
+    if isinstance(stages, list) and "relate" not in stages and isinstance(refine, dict) and "steps" not in refine:
+        tree = tree | {"refine": {**refine, "steps": ["background"]}}  # the default walk needs a network to walk by
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
@@ -147,6 +175,14 @@ def _kind(tree: Tree) -> type[Recipe]:
 def _told(error: ValidationError, kind: type[Recipe]) -> str:
     text = mistake(error, kind)
     return text if error.errors()[0]["loc"] else f"recipe: {text}"
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong in a YAML file, and in which line."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    if problem is None or mark is None:
+        return _first_line(error) if str(error).strip() else "a number or text in place of keys"
+    return f"line {mark.line + 1}: {problem}"
 
 
 def _first_line(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Interval, Lt
 
 from weakseg.backbones.backbone import BackboneSettings
 from weakseg.data.transforms import Augmentation
@@ -132,7 +132,7 @@ class HardwareSettings:
     """One of Fabric's: 32-true, bf16-mixed, 16-mixed."""
     workers: Count = 0
     """Processes that load photos; 0 loads in the main one."""
-    threads: Count = 0
+    threads: Annotated[int, Interval(ge=0, le=1024)] = 0
     """CPU threads of torch; 0 keeps torch's choice."""
     checkpoint_seconds: NonNegative = 30.0
     """How often a training keeps its state."""

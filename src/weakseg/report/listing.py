@@ -40,8 +40,10 @@ def list_recipes() -> None:
 
 
 def print_recipe(name: str) -> None:
-    """Print a recipe or overlay as it is shipped."""
-    files = {**recipe_files(), **overlay_files()}
+    """Print a recipe or overlay as it is shipped, or a file of one."""
+    files: dict[str, Any] = {**recipe_files(), **overlay_files()}
+    if name.endswith((".yaml", ".yml")) and Path(name).is_file():
+        files[name] = Path(name)
     if name not in files:
         raise one_of("recipe or overlay", name, files)
     text = files[name].read_text(encoding="utf-8")

@@ -22,6 +22,8 @@ from weakseg.report.tints import fitted, heat, masked, mosaic, other_colours
 SIZE = (180, 240)
 """(height, width) of a picture."""
 ROWS = 8
+LOOKED_AT = 500
+"""Photos of a list, spread over it, of which some are drawn."""
 MAPS = 3
 """Columns for the maps; the last one shows all that are left of a photo with more tags."""
 SMALLEST = 0.02
@@ -89,9 +91,29 @@ def val_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, int]
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Some of the samples, evenly spread over the list."""
-    step = max(1, len(samples) // count)
-    return [samples[index] for index in range(0, len(samples), step)][:count]
+    """Some of the samples, in their order: photos of each class in turn, the rarest first, then those without a tag."""
+    step = max(1, len(samples) // LOOKED_AT)
+    looked_at = {index: samples[index] for index in range(0, len(samples), step)}
+    groups: dict[str, list[int]] = {}
+    for index, sample in looked_at.items():
+        for tag in sample.tags:
+            groups.setdefault(tag, []).append(index)
+    turns = sorted(groups, key=lambda tag: (len(groups[tag]), tag))
+    untagged = [index for index, sample in looked_at.items() if not sample.tags]
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(looked_at) - len(untagged)):
+        for tag in turns:
+            _choose(chosen, groups[tag], count)
+    while len(chosen) < min(count, len(looked_at)):
+        _choose(chosen, untagged, count)
+    return [looked_at[index] for index in sorted(chosen)]
+
+
+def _choose(chosen: list[int], among: Sequence[int], count: int) -> None:
+    """Choose one more, as far from those that are chosen as can be."""
+    left = [index for index in among if index not in chosen]
+    if left and len(chosen) < count:
+        chosen.append(max(left, key=lambda index: min((abs(index - other) for other in chosen), default=0)))
 
 
 class _Drawing:
@@ -122,8 +144,8 @@ class _Drawing:
         pictures = [heat(photo, strength) for strength in scores]
         alone = len(names) if len(names) <= count else count - 1
         cells = [
-            Cell(picture, name, self._colour(self._value(name)))
-            for picture, name in zip(pictures[:alone], names[:alone], strict=True)
+            Cell(picture, name if strength.any() else f"{name}: no evidence", self._colour(self._value(name)))
+            for picture, name, strength in zip(pictures[:alone], names[:alone], scores[:alone], strict=True)
         ]
         if alone < len(names):
             cells.append(Cell(mosaic(pictures[alone:]), ", ".join(names[alone:])))

@@ -141,7 +141,7 @@ def _columns(path: Path, header: Sequence[str], delimiter: str | None) -> dict[s
         if found:
             columns[name] = found[0]
     if "image" not in columns:
-        names = ", ".join(COLUMNS["image"][:4])
+        names = ", ".join(COLUMNS["image"][1:])
         how = "" if delimiter else "; columns are separated by comma, semicolon, tab or bar"
         raise WeaksegError(f"{path}: no column 'image' (or {names}){how}; found: {', '.join(header)}")
     return columns
@@ -180,7 +180,7 @@ def _one_hot(path: Path, rows: list[_Cells], columns: dict[str, int]) -> TagTabl
         and any(row.cells[index] for row in kept)
     ]
     if not classes:
-        names = ", ".join(COLUMNS["tags"][:4])
+        names = ", ".join(COLUMNS["tags"][1:])
         found = ", ".join(header)
         raise WeaksegError(
             f"{path}: no column 'tags' (or {names}), nor columns of 0 and 1 for the classes; found: {found}"

@@ -1,4 +1,7 @@
-"""AffinityNet's refinement step: class maps walk over the affinities of its trained network."""
+"""AffinityNet's refinement step: class maps walk over the affinities of its trained network.
+
+See docs/methods/affinitynet.md, "Transition matrix" and "Random walk".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Class evidence spread inside boundaries: from IRNet's edge map and CAMs to segments."""
+"""Class evidence spread inside boundaries: from IRNet's edge map and CAMs to segments.
+
+See docs/methods/irnet.md, "Boundary walk".
+"""
 
 from __future__ import annotations
 

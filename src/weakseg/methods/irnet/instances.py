@@ -1,4 +1,7 @@
-"""Objects one by one: displacements gathered to centres, evidence walked per centre."""
+"""Objects one by one: displacements gathered to centres, evidence walked per centre.
+
+See docs/methods/irnet.md, "Centroids", "Instance regions" and "Instance masks".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """IRNet from class maps to a trained network (Ahn, Cho and Kwak, CVPR 2019).
 
-Confident labels of every photo come first, by two backgrounds and a dense CRF. From these the network
-learns boundaries and displacements to objects' centres; after the training its mean displacement is set to zero.
+Confident labels of every photo come first, by two backgrounds and a dense CRF. From these the network learns boundaries
+and displacements to objects' centres; after the training it is told the mean displacement, which it then subtracts.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class IRNetMethod(AffinityMethod):
         )
 
     def finish(self, network: nn.Module, photos: Iterable[Tensor]) -> dict[str, Any]:
-        """Set the mean displacement over all training photos to zero."""
+        """Measure the mean displacement over all training photos, which the network then subtracts."""
         model = cast(IRNet, network)
         model.calibrate(photos)
         return {"mean_shift": [float(value) for value in model.mean_shift]}

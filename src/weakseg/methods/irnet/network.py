@@ -1,4 +1,7 @@
-"""IRNet: where objects end, and where each pixel's object has its centre (Ahn, Cho and Kwak 2019)."""
+"""IRNet: where objects end, and where each pixel's object has its centre (Ahn, Cho and Kwak 2019).
+
+See docs/methods/irnet.md, "Branches", "Total loss" and "Mean shift".
+"""
 
 from __future__ import annotations
 

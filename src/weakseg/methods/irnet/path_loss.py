@@ -3,6 +3,8 @@
 The authors hold all paths of all pairs of a batch, and for every pair its affinity, its labels and the difference of
 its displacements. Here the terms and their gradients are added up pair by pair, so the memory is that of a few maps:
 a loss has one gradient per input pixel, whatever the radius.
+
+See docs/methods/irnet.md, "Path loss" and "Displacement loss".
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""IRNet's refinement step: class maps walk within the boundaries of its trained network."""
+"""IRNet's refinement step: class maps walk within the boundaries of its trained network.
+
+See docs/methods/irnet.md, "Boundary walk".
+"""
 
 from __future__ import annotations
 

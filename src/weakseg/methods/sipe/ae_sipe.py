@@ -13,7 +13,10 @@ network 71.0 / 71.1 on val / test. Other arrangements (`steps`): (Pr, IS) 59.5 /
 56.6 / 58.7, (PAMR, Pr, IS, Pr, IS) 62.3 / 65.4; the default is (PAMR, Pr, IS).
 
 Other than the released code, PAMR is given the channels of tagged classes only: the others are zero before and after.
-PAMR's kernel is an exponential of the absolute difference, as in the code, or the Gaussian that the paper writes.
+PAMR's kernel is an exponential of the absolute difference, as in the released code, or the Gaussian that the paper
+writes.
+
+See docs/methods/sipe.md, "Second prototypes" and "PAMR kernel".
 """
 
 from __future__ import annotations
@@ -46,10 +49,10 @@ class AeSipeSettings(SipeSettings):
     """What follows SIPE's image-specific maps: "pamr" refines the maps, "prototypes" makes prototypes of their winners
     and maps of these (the paper's "Pr, IS"). No steps: SIPE."""
     normalise: Normalisation = "max"
-    """The maps of each scale before they are summed: by their maximum ("max") as in the code, from minimum to maximum
-    ("min-max") as in the paper, or "none"."""
+    """The maps of each scale before they are summed: by their maximum ("max") as in the released code, from minimum to
+    maximum ("min-max") as in the paper, or "none"."""
     pamr_kernel: Kernel = "exponential"
-    """How PAMR's weights fall with the distance of colours: "exponential" as in the code, "gaussian" as in the
+    """How PAMR's weights fall with the distance of colours: "exponential" as in the released code, "gaussian" as in the
     paper."""
     train_structure: Structure = "hierarchical"
     """Features that tell in training which pixels look alike."""

@@ -1,4 +1,7 @@
-"""What SIPE and AE-SIPE look at: all levels of a backbone side by side."""
+"""What SIPE and AE-SIPE look at: all levels of a backbone side by side.
+
+See docs/methods/sipe.md, "Hierarchical features".
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,9 @@ network on val / test with WideResNet-38, 68.8 / 69.7 with ResNet-101.
 
 Other than the released code, this file never holds the similarities of all pixels for all classes at once (see
 `weakseg.methods.sipe.prototypes`), keeps the finest side branches off backbones with fewer levels, and can drop
-features of the classification loss (`dropout`; the code has none).
+features of the classification loss (`dropout`; the released code has none).
+
+See docs/methods/sipe.md, whose V is the guide "valid" here: 1 inside the photo, 0 in the padding of a crop.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ Structure = Literal["coarsest", "hierarchical"]
 
 @settings
 class SipeSettings(CamSettings):
-    """Of `Sipe`; the code has 3 ``frozen_levels`` (up to layer2 of a ResNet)."""
+    """Of `Sipe`; the released code has 3 ``frozen_levels`` (up to layer2 of a ResNet)."""
 
     train_structure: Structure = "coarsest"
-    """Features that tell in training which pixels look alike: the "coarsest" level as in the code, or the
+    """Features that tell in training which pixels look alike: the "coarsest" level as in the released code, or the
     "hierarchical" features of the side branches."""
     infer_structure: Structure = "hierarchical"
-    """The same at inference; the code has "hierarchical" there."""
+    """The same at inference; the released code has "hierarchical" there."""
 
 
 class Sipe(CamMethod):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 
-from weakseg.data.paths import list_images, unique_ids
+from weakseg.data.paths import IMAGE_SUFFIXES, list_images, unique_ids
 from weakseg.data.sample import Sample
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
@@ -29,7 +29,8 @@ def given_photos(paths: Sequence[Path]) -> list[Sample]:
         for file in files:
             found.setdefault(os.path.abspath(file), (file, file.relative_to(path if path.is_dir() else path.parent)))
     if not found:
-        raise WeaksegError(f"{', '.join(map(str, paths))}: no images there; known are .jpg, .png, .webp, .bmp, .tif")
+        known = ", ".join(IMAGE_SUFFIXES)
+        raise WeaksegError(f"{', '.join(map(str, paths))}: no images there; known are {known}")
     ids = unique_ids(below for _, below in found.values())
     return [Sample(name, file, ()) for name, (file, _) in zip(ids, found.values(), strict=True)]
 

@@ -12,6 +12,7 @@ from weakseg.pipeline.inputs import photo_contents
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.recipe import Recipe
+from weakseg.training.progress import say
 
 PHOTOS = "photos.json"
 FILES = "inputs.files.json"
@@ -41,6 +42,13 @@ def check_photos(run: Run, recipe: Recipe, source: Source, *, overwrite: bool) -
         raise WeaksegError(
             f"{run.folder}: holds a run on {earlier['data']} with other photos: {kept} of its {len(before)} are in "
             f"{source.spec}; choose another --out, or lose that run with --overwrite"
+        )
+    if kept < len(before):
+        gone = len(before) - kept
+        say(
+            f"data: of the {len(before)} photos that this run was made of {gone} {'is' if gone == 1 else 'are'} gone "
+            "or changed; what depends on them is made anew (Ctrl-C now, and bring them back, to keep it)",
+            "yellow",
         )
 
 
