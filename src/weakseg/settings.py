@@ -85,7 +85,7 @@ def mistake(error: ValidationError, kind: type) -> str:
         return f"{begin}{one_of(name, str(value), _quoted(first['ctx']['expected']))}"
     message = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     simple = value is None or isinstance(value, (str, int, float, bool, list, tuple))
-    simple = simple and first["type"] != "value_error"
+    simple = simple and first["type"] not in ("value_error", "too_short")
     return f"{begin}{message[0].lower()}{message[1:]}{f', not {value!r}' if simple else ''}"
 
 
