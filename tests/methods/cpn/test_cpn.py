@@ -137,5 +137,5 @@ def test_mistakes_are_told_in_one_line() -> None:
         small_cpn(share="area")
     with pytest.raises(WeaksegError, match="hide: input should be less than or equal to 1"):
         small_cpn(hide=1.5)
-    with pytest.raises(WeaksegError, match="sizes: must not be empty$"):
+    with pytest.raises(WeaksegError, match="sizes: must not be empty"):
         small_cpn(pairs="grid", sizes=[])
