@@ -18,7 +18,7 @@ from weakseg.data.sample import Array, Classes
 from weakseg.data.source import Source, open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json
-from weakseg.pipeline.networks import segmentation_network, trained
+from weakseg.pipeline.networks import segmentation_network, segmentation_weights, trained
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.run import run_and_draw
@@ -81,11 +81,8 @@ def load_segmenter(folder: str | Path, device: str = "cpu") -> Segmenter:
         WeaksegError: no run or no such network there, or no such device here.
     """
     opened = Run(Path(folder))
-    recipe, weights = opened.read_recipe(), opened.weights_path("segment")
-    if "segment" not in recipe.stages or not weights.exists():
-        raise WeaksegError(
-            f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
-        )
+    recipe = opened.read_recipe()
+    weights = segmentation_weights(opened, recipe)
     classes = opened.read_classes()
     try:
         placed = build_fabric(device, threads=recipe.hardware.threads).device

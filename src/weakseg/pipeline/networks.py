@@ -17,7 +17,7 @@ from weakseg.errors import WeaksegError
 from weakseg.methods.base import AffinityMethod, SeedMethod
 from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.methods.released import load_checkpoint
-from weakseg.pipeline.rundir.run import file_hash
+from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
 from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.training.checkpoint import load_weights
@@ -112,6 +112,16 @@ def check_networks(recipe: Recipe, names: Sequence[str], stages: Iterable[str]) 
     for stage in stages:
         if stage in build:
             build[stage]()
+
+
+def segmentation_weights(run: Run, recipe: Recipe) -> Path:
+    """The file of a run's trained segmentation network. Raises WeaksegError if it has none."""
+    weights = run.weights_path("segment")
+    if "segment" not in recipe.stages or not weights.exists():
+        raise WeaksegError(
+            f"{run.folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
+        )
+    return weights
 
 
 def trained(model: Network, weights: Path, device: torch.device) -> Network:

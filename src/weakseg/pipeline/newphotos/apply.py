@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weakseg.data.sample import Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.networks import segmentation_network, trained
+from weakseg.pipeline.networks import segmentation_network, segmentation_weights, trained
 from weakseg.pipeline.newphotos.predictions import Places, Predictions
 from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stage import less_memory
@@ -37,11 +37,7 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
     """
     run = Run(folder)
     recipe = run.read_recipe()
-    weights = run.weights_path("segment")
-    if "segment" not in recipe.stages or not weights.exists():
-        raise WeaksegError(
-            f"{folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
-        )
+    weights = segmentation_weights(run, recipe)
     classes, hardware = run.read_classes(), recipe.hardware
     written = Predictions(Places(out), photos, classes)
     written.check(overwrite)

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import resize_mask
 from weakseg.data.instances import PhotoInstances, load_instances, save_instances
-from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.sample import ImageSet, Sample
 from weakseg.methods.base import ReadMaps
 from weakseg.methods.irnet.instances import InstancesSettings, find_instances
 from weakseg.methods.irnet.network import IRNet
 from weakseg.methods.irnet.walk import BoundaryWalkSettings, walk_start
 from weakseg.ops.views import photo_tensor
+from weakseg.pipeline.stages.mapped import undone_maps
 from weakseg.refine.background import foreground
-from weakseg.training.photos import undone
 
 
 @torch.inference_mode()
@@ -53,10 +52,7 @@ def instances(
     """
     classes = images.classes
 
-    def load(sample: Sample) -> tuple[Array, ClassMaps]:
-        return sample.read_image(), read_maps(sample)
-
-    for sample, (image, maps) in undone(images.samples, load, out, title="instances", workers=workers):
+    for sample, image, maps in undone_maps(images, read_maps, out, title="instances", workers=workers):
         found = foreground(maps)
         boundary, displacement = network.maps(photo_tensor(torch.from_numpy(image)).to(device))
         objects = find_instances(

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import torch
 
-from weakseg.data.classmaps import ClassMaps
 from weakseg.data.images import write_gray, write_mask
-from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.sample import ImageSet, Sample
 from weakseg.methods.base import ReadMaps
+from weakseg.pipeline.stages.mapped import undone_maps
 from weakseg.refine.base import Refine
 from weakseg.refine.registry import to_mask
-from weakseg.training.photos import undone
 
 
 @torch.inference_mode()
@@ -38,10 +37,7 @@ def refine(
     """
     classes = images.classes
 
-    def load(sample: Sample) -> tuple[Array, ClassMaps]:
-        return sample.read_image(), read_maps(sample)
-
-    for sample, (image, maps) in undone(images.samples, load, masks, title="refine", workers=workers):
+    for sample, image, maps in undone_maps(images, read_maps, masks, title="refine", workers=workers):
         labels, share = to_mask(step(image, maps), sample.photo_size())
         write_gray(confidence(sample), (share * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.

@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from weakseg.data.classmaps import ClassMaps
-from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.sample import ImageSet, Sample
 from weakseg.methods.base import AffinityMethod, ReadMaps
 from weakseg.ops.views import photo_tensor
+from weakseg.pipeline.stages.mapped import undone_maps
 from weakseg.training.checkpoint import load_weights, save_weights
-from weakseg.training.photos import undone
 from weakseg.training.progress import track
 from weakseg.training.train import WEIGHTS, Trainer
 
@@ -77,10 +76,7 @@ def write_labels(
         assert found is not None
         return found
 
-    def load(sample: Sample) -> tuple[Array, ClassMaps]:
-        return sample.read_image(), read_maps(sample)
-
-    for sample, (image, maps) in undone(images.samples, load, path, title="relate: labels", workers=workers):
+    for sample, image, maps in undone_maps(images, read_maps, path, title="relate: labels", workers=workers):
         method.write_labels(image, maps, folder, sample.id, images.classes, device)
 
 
