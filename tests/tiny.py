@@ -8,11 +8,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from PIL import Image
 
 OVERLAY = """
@@ -33,6 +35,10 @@ relate:
     radius: 3
     augment: {crop: 64}
     train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
+selftrain:
+  augment: {crop: 64, scale: [0.5, 1.0]}
+  train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
+  views: {scales: [0.5], flip: false}
 segment:
   backbone: *network
   augment: {crop: 64, scale: [0.5, 1.0]}
@@ -69,6 +75,29 @@ def write_overlay(folder: Path) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(OVERLAY, encoding="utf-8")
     return path
+
+
+AUTO = [
+    "classify.method=cam",
+    "localize.background.rule=power",
+    "refine.background.rule=power",
+    "refine.background.alpha=64",
+    "refine.steps=[background]",
+]
+"""Over auto: with so little training SIPE finds nothing."""
+
+
+def overrides() -> list[str]:
+    """The overlay as ``key.path=value`` texts."""
+
+    def flat(tree: dict[str, Any], path: str) -> Iterator[str]:
+        for key, value in tree.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{path}{key}.")
+            else:
+                yield f"{path}{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+
+    return list(flat(yaml.safe_load(OVERLAY), ""))
 
 
 def write_photos(root: Path) -> Path:

@@ -168,7 +168,10 @@ class FinishedRun:
 
     @property
     def scores(self) -> dict[str, Any]:
-        """By stage (localize, refine, predict): list, number of photos, ``scores`` (mIoU, IoU by class); {} without."""
+        """By stage (localize, refine, selftrain, predict): list, number of photos, ``scores`` (mIoU, IoU by class).
+
+        Empty without ground truth.
+        """
         found: dict[str, Any] | None = read_json(self.folder / "metrics.json")
         return found or {}
 
@@ -178,7 +181,7 @@ class FinishedRun:
 
     def pseudo_mask(self, name: str) -> Array:
         """The pseudo mask of a training photo by its id: uint8 (H, W), 0 background, c + 1 class c. Raises as above."""
-        return self.classes.to_labels(read_mask(self._file("refine/masks", name, ".png")))
+        return self.classes.to_labels(read_mask(self._file(f"{self.recipe.mask_stages[-1]}/masks", name, ".png")))
 
     def prediction(self, name: str) -> Array:
         """The network's mask of a photo of the validation list, as `pseudo_mask`."""

@@ -16,7 +16,7 @@ from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, Sample, Source
 from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint
 from weakseg.planning.plan import make_plan
-from weakseg.planning.rules import GIB, MOST_STEPS, STEPS, choices
+from weakseg.planning.rules import EPOCH, GIB, MOST_STEPS, choices
 from weakseg.recipes.loading import load_recipe, validate
 
 LAPTOP = Machine(cores=2, memory=16 * GIB)
@@ -24,11 +24,12 @@ ANIMALS = Fingerprint(749, 6, 0, 90, 1.3, (240, 320), 320, grey=False)
 
 
 def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet"):
+    overlays = [] if recipe == "auto" else ["small"]
     settings = [
         f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
-        for key, value, _ in choices(photos, machine)
+        for key, value, _ in choices(photos, machine, load_recipe(recipe, overlays))
     ]
-    return load_recipe(recipe, ["small"], settings)
+    return load_recipe(recipe, overlays, settings)
 
 
 def test_what_small_was_made_for_is_planned_as_small():
@@ -38,15 +39,14 @@ def test_what_small_was_made_for_is_planned_as_small():
 
 
 @pytest.mark.parametrize("photos", [20, 245, 749, 100_000])
-def test_trainings_take_enough_steps_and_not_too_many(photos: int):
-    recipe = planned(ANIMALS.__class__(photos, 6, 0, 3, 1.3, (240, 320), 320, grey=False))
-    for key, section in {
-        "classify": recipe.classify,
-        "relate.irnet": recipe.relate.chosen,
-        "segment": recipe.segment,
-    }.items():
+@pytest.mark.parametrize("name", ["auto", "irnet"])
+def test_trainings_take_enough_steps_and_not_too_many(photos: int, name: str):
+    recipe = planned(replace(ANIMALS, photos=photos), recipe=name)
+    sections = [recipe.classify, recipe.relate.chosen, recipe.selftrain, recipe.segment]
+    base = load_recipe(name, [] if name == "auto" else ["small"])
+    for section, old in zip(sections, [base.classify, base.relate.chosen, base.selftrain, base.segment], strict=True):
         steps = section.train.epochs * (photos // min(section.train.batch_size, photos))
-        assert min(STEPS[key], MOST_STEPS) <= steps
+        assert min(old.train.epochs * EPOCH, MOST_STEPS) <= steps
         assert steps <= max(MOST_STEPS, photos // section.train.batch_size)
 
 
@@ -75,7 +75,7 @@ def test_a_gpu_takes_larger_crops_and_little_memory_smaller_ones():
     st.integers(1, 128),
     st.sampled_from([GIB // 2, 2 * GIB, 64 * GIB]),
     st.sampled_from([0, 8 * GIB]),
-    st.sampled_from(["irnet", "affinitynet", "sipe", "vwe"]),
+    st.sampled_from(["auto", "irnet", "affinitynet", "sipe", "vwe"]),
 )
 def test_any_photos_on_any_machine_give_a_recipe(photos, classes, size, grey, cores, memory, gpu, recipe):
     found = Fingerprint(photos, classes, photos // 3, 1, 1.0, size, max(size), grey)

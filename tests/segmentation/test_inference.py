@@ -66,6 +66,19 @@ def test_labels_are_those_of_the_highest_probability(image: np.ndarray[tuple[int
     assert torch.equal(found.confidence, scores.amax(dim=0))
 
 
+@pytest.mark.parametrize("crf", [None, "deeplabv1"])
+def test_labels_that_are_not_held_win_no_pixel(
+    image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], crf: str | None
+) -> None:
+    section = PredictSettings(crf=crf)
+    found = segment_photo(network(), image, section, CPU, held=[0, 2])
+    assert set(found.labels.unique().tolist()) == {0, 2}
+    if crf is None:
+        scores = probabilities(network(), image, section, CPU)[[0, 2]]
+        assert torch.equal(found.labels, 2 * scores.argmax(dim=0).byte())
+        torch.testing.assert_close(found.confidence, scores.amax(dim=0) / scores.sum(dim=0))
+
+
 @pytest.mark.parametrize("crf", [None, pytest.param("deeplabv2", marks=pytest.mark.slow)])
 def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, animals: Path, crf: str | None) -> None:
     torch.manual_seed(0)
@@ -78,6 +91,7 @@ def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, ani
     monkeypatch.setattr(segmenting, "WHOLE", 100_000)
     tiled = segment_photo(model, large, section, CPU)
     assert (tiled.labels == whole.labels).float().mean() >= 0.995
+    assert set(segment_photo(model, large, section, CPU, held=[0, 3]).labels.unique().tolist()) <= {0, 3}
 
 
 MEASURE = """

@@ -11,19 +11,39 @@ from weakseg.cli.options import DataOption, OutOption
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a YAML file.")],
     data: DataOption,
     out: OutOption,
+    recipe: Annotated[
+        str | None, typer.Argument(help="Name of a recipe, or a YAML file; without one, auto is planned.")
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
     overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Fit the named recipe to photos and machine first.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Cut the plan so that it takes no longer than this.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start afresh, whatever run --out holds.")] = False,
 ) -> None:
-    """Run a recipe from tags to masks. The same command goes on after an interruption."""
+    """Run a recipe from tags to masks. The same command goes on after an interruption.
+
+    Without a recipe, the project's own one is planned for your photos and this machine: weakseg run --data photos.csv
+    --out runs/photos.
+    """
+    from weakseg.cli.planned import check_options, run_planned
     from weakseg.recipes.loading import load_recipe
     from weakseg.report.run import run_and_draw
 
-    finished = run_and_draw(load_recipe(recipe, overlays or [], overrides or []), data, out, overwrite=overwrite)
-    _print_run(finished.folder)
+    changes = list(overrides or [])
+    if recipe is not None and "=" in recipe:  # no recipe was named, and what stands in its place is an override
+        changes.insert(0, recipe)
+        recipe = None
+    if recipe is None or plan:
+        check_options(overlays or [])
+        run_planned(recipe, data, out, changes, minutes=minutes, overwrite=overwrite)
+    else:
+        check_options([], minutes=minutes)
+        run_and_draw(load_recipe(recipe, overlays or [], changes), data, out, overwrite=overwrite)
+    _print_run(out)
 
 
 def demo(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from weakseg.data.sample import ImageSet
+from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.evaluation.presence import presence_in_maps, presence_in_masks
 from weakseg.evaluation.tagging import hold_back, tag_knowledge
 from weakseg.files import write_json
@@ -31,8 +33,11 @@ from weakseg.pipeline.stages.predict import predict
 from weakseg.pipeline.stages.refine import refine
 from weakseg.pipeline.stages.relate import relate
 from weakseg.pipeline.stages.segment import segment
+from weakseg.pipeline.stages.selftrain import selftrain
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.stages import StageName
 from weakseg.settings import plain
+from weakseg.training.checkpoint import load_weights
 from weakseg.training.progress import say
 
 
@@ -120,7 +125,7 @@ def _localize(context: Context) -> dict[str, Any]:
         workers=recipe.hardware.workers,
     )
     presence = presence_in_maps(context.train, context.read_maps, recipe.localize.background)
-    report_presence(recipe, "localize", presence)
+    report_presence(recipe, "localize", presence, needed=False)
     return {"images": len(context.train), "presence": presence}
 
 
@@ -156,12 +161,17 @@ def _refine(context: Context) -> dict[str, Any]:
         build_refinement(recipe, context.run.weights_path("relate"), context.fabric.device),
         context.train,
         context.read_maps,
-        context.pseudo_mask_path,
-        lambda sample: context.file("refine", "confidence", sample, ".png"),
+        partial(context.pseudo_mask_path, stage="refine"),
+        partial(context.confidence_path, stage="refine"),
         workers=recipe.hardware.workers,
     )
-    presence = presence_in_masks(context.train, context.read_pseudo_mask)
-    report_presence(recipe, "refine", presence)
+    return _present(context, "refine")
+
+
+def _present(context: Context, stage: StageName) -> dict[str, Any]:
+    """Say and tell which tags have no pixel in a stage's masks."""
+    presence = presence_in_masks(context.train, partial(context.read_pseudo_mask, stage=stage))
+    report_presence(context.recipe, stage, presence, needed=not context.rehearsal)
     return {"images": len(context.train), "presence": presence}
 
 
@@ -186,6 +196,30 @@ def _instances(context: Context) -> dict[str, Any]:
     return {"images": len(context.train), "instances": count}
 
 
+def _selftrain_settings(recipe: Recipe) -> Any:
+    network = [recipe.segment.network, plain(backbone_of(recipe, "selftrain")), weights_key(recipe, "selftrain")]
+    return [plain(recipe.selftrain), recipe.data.long_side, *network]
+
+
+def _selftrain(context: Context) -> dict[str, Any]:
+    recipe, own = context.recipe, context.recipe.selftrain
+    summary = selftrain(
+        segmentation_network(recipe, len(context.train.classes), pretrained=True, stage="selftrain"),
+        context.train,
+        partial(context.read_pseudo_mask, stage="refine"),
+        partial(context.pseudo_mask_path, stage="selftrain"),
+        partial(context.confidence_path, stage="selftrain"),
+        context.folder("selftrain"),
+        context.trainer,
+        augment=own.augment,
+        schedule=own.train,
+        views=own.views,
+        long_side=recipe.data.long_side,
+        seed=context.seed("selftrain"),
+    )
+    return summary | _present(context, "selftrain")
+
+
 def _segment_settings(recipe: Recipe) -> Any:
     return [plain(recipe.segment), plain(backbone_of(recipe, "segment")), weights_key(recipe, "segment")]
 
@@ -197,12 +231,16 @@ def _segment_inputs(context: Context) -> Any:
 
 
 def _segment(context: Context) -> dict[str, Any]:
-    section, read = context.recipe.segment, context.read_pseudo_mask
+    section = context.recipe.segment
+    read: Callable[[Sample], Array] = context.read_pseudo_mask
+    network = segmentation_network(context.recipe, len(context.train.classes), pretrained=True)
+    if section.start == "selftrain":
+        load_weights(context.run.weights_path("selftrain"), network)
     if context.recipe.uses_true_masks:
         with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
         read = lambda sample: with_masks[sample.id].read_mask()  # noqa: E731
     return segment(
-        segmentation_network(context.recipe, len(context.train.classes), pretrained=True),
+        network,
         context.train,
         read,
         context.folder("segment"),
@@ -245,7 +283,7 @@ def _evaluate(context: Context) -> dict[str, Any]:
         train,
         val,
         maps=(context.read_maps, recipe.localize.background) if "localize" in recipe.stages else None,
-        pseudo_masks=context.read_pseudo_mask if "refine" in recipe.stages else None,
+        pseudo_masks={stage: partial(context.read_pseudo_mask, stage=stage) for stage in recipe.mask_stages},
         predictions=context.read_prediction if "predict" in recipe.stages else None,
         names=(recipe.data.scored, recipe.data.val),
     )
@@ -261,6 +299,7 @@ ALL: dict[str, Stage] = {
         Stage("relate", _relate_settings, _train_list, _relate),
         Stage("refine", _refine_settings, _train_list, _refine),
         Stage("instances", _instances_settings, _train_list, _instances),
+        Stage("selftrain", _selftrain_settings, _train_list, _selftrain),
         Stage("segment", _segment_settings, _segment_inputs, _segment),
         Stage(
             "predict",

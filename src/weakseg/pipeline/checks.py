@@ -17,7 +17,7 @@ from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.schema import DataSettings
 from weakseg.refine.background import BackgroundSettings
 
-TRAINED = ("classify", "relate", "segment")
+TRAINED = ("classify", "relate", "selftrain", "segment")
 """The stages that train a network."""
 FEWEST = 2
 """Training photos; batch normalisation needs two."""

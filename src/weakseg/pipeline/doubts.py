@@ -22,7 +22,7 @@ def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
     known = summaries.get("classify", {}).get("tags")
     if known:
         lines += not_learnt(known)
-    for stage in ("localize", "refine"):
+    for stage in ("localize", "refine", "selftrain"):
         presence = summaries.get(stage, {}).get("presence")
         line = presence_line(stage, presence) if presence else None
         if line is not None:
@@ -72,6 +72,8 @@ def presence_line(stage: str, presence: Presence) -> str | None:
 
 def remedy(recipe: Recipe, stage: str) -> str:
     """What to do about masks without a pixel of their tags."""
+    if stage == "selftrain":
+        return f"train longer (selftrain.train.epochs is {recipe.selftrain.train.epochs}), or look at refine's masks"
     section = recipe.localize.background if stage == "localize" else recipe.refine.background
     key = f"{stage}.background"
     ways = {
@@ -87,16 +89,22 @@ def remedy(recipe: Recipe, stage: str) -> str:
     )
 
 
-def report_presence(recipe: Recipe, stage: str, presence: Presence) -> None:
+def report_presence(recipe: Recipe, stage: str, presence: Presence, *, needed: bool = True) -> None:
     """Say what is missing after a stage.
 
+    Args:
+        recipe: the settings.
+        stage: that has made maps or masks.
+        presence: what is in them.
+        needed: whether something is going to learn from them.
+
     Raises:
-        WeaksegError: after refine, if no tagged photo has a pixel of its tags: nothing could be learnt from the masks.
+        WeaksegError: if it is, and no tagged photo has a pixel of its tags.
     """
     line = presence_line(stage, presence)
     if line is None:
         return
-    if stage == "refine" and presence["empty"] == presence["tagged"]:
+    if needed and presence["empty"] == presence["tagged"]:
         raise WeaksegError(
             f"{line}: all pseudo masks are empty, nothing can be learnt from them; {remedy(recipe, stage)}"
         )

@@ -42,6 +42,8 @@ def execute(
     folder: Path,
     *,
     overwrite: bool = False,
+    written: str | None = None,
+    rehearsal: bool = False,
     show: Callable[[Context], object] | None = None,
 ) -> Run:
     """Run a recipe on a data source into a directory; go on where an earlier call was interrupted.
@@ -51,6 +53,8 @@ def execute(
         data: the source, or the string that opens it.
         folder: the run's directory.
         overwrite: start afresh there, whatever run it holds.
+        written: the recipe as text, to be kept with its comments.
+        rehearsal: only times count, see `weakseg.pipeline.stage.Context`.
         show: called when all stages are done, such as to draw pictures of what they made.
 
     Raises:
@@ -71,6 +75,7 @@ def execute(
         check_photos(run, recipe, source, overwrite=overwrite)
         source = _told(recipe, source, run)
         context, unreadable = prepare(recipe, source, run, fabric)
+        context = replace(context, rehearsal=rehearsal)
         for text in unreadable:
             say(f"left out: {text}", "yellow")
         problems = [*source.problems, *unreadable]
@@ -86,7 +91,7 @@ def execute(
         if overwrite:
             run.clear()
         write_photos(run, recipe, source)
-        run.write_recipe(recipe)
+        run.write_recipe(recipe, written)
         run.write_classes(source.classes)
         # What is finished stays measured when and where it was.
         earlier = run.read_manifest() if run.is_finished(keys) and not incomplete else {}

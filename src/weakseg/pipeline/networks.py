@@ -19,6 +19,7 @@ from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.methods.released import load_checkpoint
 from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.stages import StageName
 from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.training.checkpoint import load_weights
 from weakseg.training.seeding import derive_seed
@@ -27,8 +28,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def backbone_of(recipe: Recipe, stage: str) -> BackboneSettings:
-    """The backbone of a stage: its own where it names one, else the recipe's."""
-    return getattr(getattr(recipe, stage), "backbone", None) or recipe.backbone
+    """The backbone of a stage: its own where it names one, else the recipe's; selftrain trains segment's network."""
+    section = recipe.segment if stage == "selftrain" else getattr(recipe, stage)
+    return getattr(section, "backbone", None) or recipe.backbone
 
 
 def checkpoint_of(recipe: Recipe, stage: str) -> str | None:
@@ -87,12 +89,17 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> nn.Module:
     return _started(network, recipe, "relate", pretrained=pretrained)
 
 
-def segmentation_network(recipe: Recipe, n_classes: int, *, pretrained: bool) -> nn.Module:
-    """The segmentation network, with ``n_classes`` + 1 outputs; ``pretrained`` as for `seed_method`."""
-    section = backbone_of(recipe, "segment")
+def segmentation_network(
+    recipe: Recipe, n_classes: int, *, pretrained: bool, stage: StageName = "segment"
+) -> nn.Module:
+    """The segmentation network of selftrain or segment, with ``n_classes`` + 1 outputs.
+
+    ``pretrained`` as for `seed_method`.
+    """
+    section = backbone_of(recipe, stage)
     if not pretrained:
         section = replace(section, weights="none")
-    with _seeded(recipe, "segment"):
+    with _seeded(recipe, stage):
         return SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
 
 
@@ -101,6 +108,7 @@ def builders(recipe: Recipe, names: Sequence[str], *, pretrained: bool) -> dict[
     build: dict[str, Callable[[], nn.Module]] = {
         "classify": lambda: seed_method(recipe, names, pretrained=pretrained),
         "relate": lambda: affinity_network(recipe, pretrained=pretrained),
+        "selftrain": lambda: segmentation_network(recipe, len(names), pretrained=pretrained, stage="selftrain"),
         "segment": lambda: segmentation_network(recipe, len(names), pretrained=pretrained),
     }
     return {stage: build[stage] for stage in recipe.stages if stage in build}

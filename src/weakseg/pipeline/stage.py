@@ -38,6 +38,7 @@ class Context:
         train: photos with tags, without masks.
         val: likewise, or None if the source has no such split.
         excluded: ids left out because their files are unreadable.
+        rehearsal: whether only times count: masks without a pixel are no reason to stop.
     """
 
     recipe: Recipe
@@ -47,6 +48,7 @@ class Context:
     train: ImageSet
     val: ImageSet | None
     excluded: frozenset[str] = field(default_factory=frozenset)
+    rehearsal: bool = False
 
     def true_masks(self, role: Literal["train", "val"]) -> ImageSet:
         """A list with its ground truth. For scoring, and for training the upper bound."""
@@ -79,9 +81,13 @@ class Context:
         """Where ``localize`` writes the maps of a sample."""
         return self.file("localize", "maps", sample, ".safetensors")
 
-    def pseudo_mask_path(self, sample: Sample) -> Path:
-        """Where ``refine`` writes the pseudo mask of a sample."""
-        return self.file("refine", "masks", sample, ".png")
+    def pseudo_mask_path(self, sample: Sample, stage: str | None = None) -> Path:
+        """Where a stage writes the pseudo mask of a sample; by default the last that makes some."""
+        return self.file(stage or self.recipe.mask_stages[-1], "masks", sample, ".png")
+
+    def confidence_path(self, sample: Sample, stage: str) -> Path:
+        """Where a stage writes how sure each pixel of a pseudo mask is."""
+        return self.file(stage, "confidence", sample, ".png")
 
     def instances_path(self, sample: Sample) -> Path:
         """Where ``instances`` writes the objects of a sample."""
@@ -95,9 +101,9 @@ class Context:
         """The class maps that ``localize`` has written."""
         return load_maps(self.maps_path(sample))
 
-    def read_pseudo_mask(self, sample: Sample) -> Array:
-        """The mask that ``refine`` has written, values as on disk."""
-        return read_mask(self.pseudo_mask_path(sample))
+    def read_pseudo_mask(self, sample: Sample, stage: str | None = None) -> Array:
+        """The pseudo mask of ``pseudo_mask_path``, values as on disk."""
+        return read_mask(self.pseudo_mask_path(sample, stage))
 
     def read_prediction(self, sample: Sample) -> Array:
         """The mask that ``predict`` has written, values as on disk."""

@@ -75,7 +75,7 @@ def fingerprint(source: Source, split: str = "train") -> Fingerprint:
     samples = source.image_set(split).samples
     counts = Counter(tag for sample in samples for tag in sample.tags)
     tagged = sum(bool(sample.tags) for sample in samples)
-    sizes = [size for sample in _spread(samples, SIZED) if (size := _size(sample)) is not None]
+    sizes = [size for sample in spread(samples, SIZED) if (size := _size(sample)) is not None]
     if not sizes:
         raise WeaksegError(
             f"{source.spec}: none of the photos of {split!r} can be read; see `weakseg data {source.spec}`"
@@ -89,11 +89,12 @@ def fingerprint(source: Source, split: str = "train") -> Fingerprint:
         tags=counts.total() / max(1, tagged),
         size=(int(np.median(heights)), int(np.median(widths))),
         long_side=int(np.quantile(np.maximum(heights, widths), 0.9)),
-        grey=all(_is_grey(sample) for sample in _spread(samples, DECODED)),
+        grey=all(_is_grey(sample) for sample in spread(samples, DECODED)),
     )
 
 
-def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """At most ``count`` samples, evenly over all, in their order."""
     count = min(count, len(samples))
     return [samples[index * len(samples) // count] for index in range(count)]
 

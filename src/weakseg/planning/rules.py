@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from weakseg.planning.fingerprint import Fingerprint, Machine
+from weakseg.recipes.recipe import Recipe
 
 MODEL = 320
 """Long side of the photos that the overlay small was made for, in pixels."""
 LONGEST = 640
 """Working size above which photos are reduced, see `weakseg.recipes.schema.DataSettings`."""
-STEPS = {"classify": 230, "relate.affinitynet": 270, "relate.irnet": 270, "segment": 270}
-"""Steps that each training takes at least: about those of the epochs below on 749 photos."""
+EPOCH = 46
+"""Steps of 16 photos that an epoch had where the recipes' epochs were chosen: a training takes as many in all."""
 MOST_STEPS = 4000
 """Steps after which more photos are seen once instead of again."""
-EPOCHS = {"classify": 5, "relate.affinitynet": 3, "relate.irnet": 3, "segment": 6}
-"""Epochs that each training takes at least, where that is not more than `MOST_STEPS`."""
 GIB = 1 << 30
 TIGHT = 4 * GIB
 """Free memory below which photos are looked at and learnt from smaller and in smaller batches."""
@@ -41,14 +40,14 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choices(photos: Fingerprint, machine: Machine) -> Iterator[Choice]:
-    """The settings that depend on photos and machine; those of other methods than the recipe's do no harm."""
+def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[Choice]:
+    """The settings of a recipe that depend on photos and machine; those of stages that it lacks do no harm."""
     tight = machine.memory < TIGHT and not machine.gpu
     longest = LONGEST // 2 if tight else LONGEST
     work = min(photos.long_side, longest)
     batch = 8 if tight else 16
     yield from _sizes(photos, machine, work, longest)
-    yield from _trainings(photos, batch)
+    yield from _trainings(photos, batch, recipe)
     yield from _walks(work)
     if photos.grey:
         # At 0.004 without a clip the loss on magnetic tiles rises without end, at 0.002 with one it falls steadily.
@@ -78,15 +77,20 @@ def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> It
     related = max(96, crop)
     for name in ("affinitynet", "irnet"):
         yield Choice(f"relate.{name}.augment.crop", related, why if related == crop else "the least that pairs need")
+    yield Choice("selftrain.augment.crop", crop, why)
     yield Choice("segment.augment.crop", crop, why)
 
 
-def _trainings(photos: Fingerprint, batch: int) -> Iterator[Choice]:
+def _trainings(photos: Fingerprint, batch: int, recipe: Recipe) -> Iterator[Choice]:
     """Epochs in place of steps."""
-    for key, least in STEPS.items():
-        size = min(batch if key != "relate.irnet" and key != "relate.affinitynet" else 8, max(2, photos.photos))
+    schedules = {"classify": recipe.classify.train}
+    schedules |= {f"relate.{name}": recipe.relate.of(name).train for name in ("affinitynet", "irnet")}
+    schedules |= {"selftrain": recipe.selftrain.train, "segment": recipe.segment.train}
+    for key, schedule in schedules.items():
+        size = min(batch, schedule.batch_size, max(2, photos.photos))
         per_epoch = max(1, photos.photos // size)
-        wanted = max(EPOCHS[key], math.ceil(least / per_epoch))
+        least = schedule.epochs * EPOCH * 16 // schedule.batch_size
+        wanted = max(schedule.epochs, math.ceil(least / per_epoch))
         epochs = max(1, min(wanted, MOST_STEPS // per_epoch))
         why = f"{epochs * per_epoch} steps of {size} photos; at least {least} where photos are few"
         yield Choice(f"{key}.train.batch_size", size, "what the memory holds")

@@ -20,6 +20,7 @@ from weakseg.recipes.schema import (
     RefineSettings,
     RelateSettings,
     SegmentSettings,
+    SelftrainSettings,
 )
 from weakseg.recipes.stages import DEFAULT_STAGES, READS, STAGES, StageName
 from weakseg.refine.base import RefinementStep
@@ -57,6 +58,8 @@ class Recipe(BaseModel):
     """Pseudo masks."""
     instances: InstancesSettings = InstancesSettings()
     """Objects one by one; their walk is that of refine.boundary_walk."""
+    selftrain: SelftrainSettings = SelftrainSettings()
+    """Better pseudo masks by the segmentation network itself."""
     segment: SegmentSettings = SegmentSettings()
     """The segmentation network and its training."""
     predict: PredictSettings = PredictSettings()
@@ -75,6 +78,8 @@ class Recipe(BaseModel):
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
         if "classify" in self.stages and not SEEDS.get(self.classify.method).trained:
             raise ValueError(f"stages has classify, but {self.classify.method} needs no training; leave the stage out")
+        if self.segment.start == "selftrain" and {"segment", "selftrain"} & set(self.stages) == {"segment"}:
+            raise ValueError("segment.start is selftrain, which needs the stage selftrain; add it or start at backbone")
         self._check_walks()
         return self
 
@@ -90,6 +95,8 @@ class Recipe(BaseModel):
         needs = needs if "refine" in self.stages else []
         if "instances" in self.stages:
             needs.append(("stages has instances", "irnet"))
+            if not getattr(self.relate.of("irnet"), "displacement", True):
+                raise ValueError("stages has instances, which needs relate.irnet.displacement=true")
         for what, method in needs:
             if "relate" not in self.stages:
                 raise ValueError(f"{what}, which needs the stage relate")
@@ -107,8 +114,15 @@ class Recipe(BaseModel):
             "classify": [self.classify.method],
             "relate": [self.relate.method],
             "refine": list(self.refine.steps),
+            "selftrain": [self.segment.network],
             "segment": [self.segment.network],
         }
+
+    @property
+    def mask_stages(self) -> list[StageName]:
+        """The stages that make pseudo masks, the best ones last."""
+        making: tuple[StageName, ...] = ("refine", "selftrain")
+        return [stage for stage in making if stage in self.stages]
 
     @property
     def uses_true_masks(self) -> bool:

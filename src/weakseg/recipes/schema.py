@@ -10,6 +10,7 @@ from weakseg.backbones.backbone import BackboneSettings
 from weakseg.data.transforms import Augmentation
 from weakseg.methods.base import Views
 from weakseg.refine.background import BackgroundSettings
+from weakseg.segmentation.inference import PredictSettings
 from weakseg.settings import Count, NonNegative, PositiveInt, settings
 from weakseg.training.optim import Schedule
 
@@ -101,6 +102,21 @@ class RefineSettings:
 
 
 @settings
+class SelftrainSettings:
+    """Self-training: the segmentation network learns from the pseudo masks, then labels the same photos anew."""
+
+    augment: Augmentation = Augmentation()
+    """Random changes of the training photos."""
+    train: Schedule = Schedule()
+    """How long and how fast to train."""
+    views: PredictSettings = PredictSettings()
+    """How the trained network looks at the photos that it labels; classes that are not tagged cannot win a pixel."""
+
+    def __post_init__(self) -> None:
+        _check_batch(self.train)
+
+
+@settings
 class SegmentSettings:
     """The segmentation network."""
 
@@ -110,14 +126,20 @@ class SegmentSettings:
     """Its backbone; null for the recipe's."""
     targets: Literal["pseudo", "truth"] = "pseudo"
     """What it learns from: the pseudo masks, or the true ones (the upper bound ``supervised`` alone)."""
+    start: Literal["backbone", "selftrain"] = "backbone"
+    """Where its weights start: the backbone's, or the whole network of the stage selftrain."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
     """How long and how fast to train."""
 
     def __post_init__(self) -> None:
-        if self.train.batch_size < 2:
-            raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
+        _check_batch(self.train)
+
+
+def _check_batch(train: Schedule) -> None:
+    if train.batch_size < 2:
+        raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
 
 
 @settings

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-StageName = Literal["classify", "localize", "relate", "refine", "instances", "segment", "predict", "evaluate"]
+StageName = Literal[
+    "classify", "localize", "relate", "refine", "instances", "selftrain", "segment", "predict", "evaluate"
+]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 """In the order in which they run."""
-DEFAULT_STAGES = tuple(stage for stage in STAGES if stage != "instances")
+DEFAULT_STAGES = tuple(stage for stage in STAGES if stage not in ("instances", "selftrain"))
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ READS: dict[StageName, Reads] = {
     "relate": Reads(needed=("localize",)),
     "refine": Reads(needed=("localize",), used=("relate",)),
     "instances": Reads(needed=("localize", "relate")),
-    "segment": Reads(needed=("refine",)),
+    "selftrain": Reads(needed=("refine",)),
+    "segment": Reads(needed=("refine",), used=("selftrain",)),
     "predict": Reads(needed=("segment",)),
-    "evaluate": Reads(used=("localize", "refine", "instances", "predict")),
+    "evaluate": Reads(used=("localize", "refine", "instances", "selftrain", "predict")),
 }
 """Seed methods that are not trained need no classify; a segmentation network that learns from true masks no refine."""

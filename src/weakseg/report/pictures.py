@@ -72,7 +72,7 @@ def train_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, in
         count = min(MAPS, max((len(sample.tags) for sample in samples), default=0)) or 1
         titles = ("map of each tag" if count > 1 else "map", *[""] * (count - 1))
         parts[titles] = lambda sample, photo: drawing.maps(photo, context.maps_path(sample), count)
-    if "refine" in stages:
+    if context.recipe.mask_stages:
         parts["pseudo mask",] = lambda sample, photo: drawing.mask(photo, read_mask(context.pseudo_mask_path(sample)))
     if "instances" in stages:
         parts["objects (colours of no class)",] = lambda sample, photo: drawing.objects(

@@ -12,9 +12,11 @@ from weakseg.recipes.recipe import Recipe
 from weakseg.report.pictures import draw_pictures
 
 
-def run_and_draw(recipe: Recipe, data: str | Source, folder: Path, *, overwrite: bool = False) -> Run:
+def run_and_draw(
+    recipe: Recipe, data: str | Source, folder: Path, *, overwrite: bool = False, written: str | None = None
+) -> Run:
     """Run a recipe and draw its contact sheets; see `weakseg.pipeline.execute.execute`."""
-    return execute(recipe, data, folder, overwrite=overwrite, show=_draw)
+    return execute(recipe, data, folder, overwrite=overwrite, written=written, show=_draw)
 
 
 def _draw(context: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
@@ -45,11 +46,15 @@ class PredictSettings:
 
 
 class _Looks(NamedTuple):
-    """`PredictSettings` for one photo; at a working size scales may be any."""
+    """`PredictSettings` for one photo; at a working size scales may be any.
+
+    ``held`` are the labels that may win, all where it is None.
+    """
 
     scales: tuple[float, ...]
     flip: bool
     crf: str | None
+    held: tuple[int, ...] | None = None
 
 
 Looks = PredictSettings | _Looks
@@ -69,7 +74,12 @@ class Segmented(NamedTuple):
 
 @torch.no_grad()
 def segment_photo(
-    model: nn.Module, image: Array, section: PredictSettings, device: torch.device, long_side: int | None = None
+    model: nn.Module,
+    image: Array,
+    section: PredictSettings,
+    device: torch.device,
+    long_side: int | None = None,
+    held: Sequence[int] | None = None,
 ) -> Segmented:
     """The most probable label of each pixel of a photo.
 
@@ -83,12 +93,13 @@ def segment_photo(
         device: where to compute.
         long_side: the working size of the photos that the network has learnt from: scales are factors of the photo
             reduced to it. None for the photo's own size.
+        held: the labels that may win a pixel, such as 0 and those of the photo's tags; None for all.
 
     Returns:
         labels and confidence at the photo's size, on the CPU.
     """
     height, width = image.shape[:2]
-    looks = at_working_size(section, (height, width), long_side)
+    looks = at_working_size(section, (height, width), long_side, held)
     if height * width * max(1.0, *looks.scales) ** 2 <= WHOLE:
         return _strongest(probabilities(model, image, looks, device))
     side = max(64, math.isqrt(WHOLE) // math.ceil(max(1.0, *looks.scales)))
@@ -105,13 +116,16 @@ def segment_photo(
     return Segmented(labels, confidence)
 
 
-def at_working_size(section: PredictSettings, size: Size, long_side: int | None) -> Looks:
+def at_working_size(
+    section: PredictSettings, size: Size, long_side: int | None, held: Sequence[int] | None = None
+) -> Looks:
     """The section for one photo of ``size`` (H, W): scales are factors of its working size, masks have its own.
 
     A network that has learnt from photos reduced to ``long_side`` knows objects at the size that they have there.
     """
     factor = max(working_size(size, long_side)) / max(size)
-    return _Looks(tuple(scale * factor for scale in section.scales), section.flip, section.crf)
+    labels = None if held is None else tuple(held)
+    return _Looks(tuple(scale * factor for scale in section.scales), section.flip, section.crf, labels)
 
 
 @torch.no_grad()
@@ -135,8 +149,8 @@ def probabilities(model: nn.Module, image: Array, section: Looks, device: torch.
         merged = _merged_logits(model, views)
         total = total + F.interpolate(merged[None].float(), size, mode="bilinear", align_corners=False)[0]
     assert isinstance(total, Tensor)
-    found = (total / len(section.scales)).softmax(dim=0)
-    return found.cpu() if section.crf is None else _refined(image, found, section.crf)
+    found = _softmax(total / len(section.scales), section)
+    return found.cpu() if section.crf is None else _refined(image, found, section)
 
 
 def _merged_logits(model: nn.Module, views: Tensor) -> Tensor:
@@ -172,15 +186,25 @@ def _in_tiles(model: SegmentationNet, image: Array, section: Looks, device: torc
             views.append((coarse_logits(model, view.flip(-1)), view_size, True))
         trim_memory()
     if section.crf is None:
-        parts = [_strongest(_mean_rows(views, size, *rows)) for rows in strips(size)]
+        parts = [_strongest(_mean_rows(views, section, size, *rows)) for rows in strips(size)]
         return Segmented(torch.cat([part.labels for part in parts]), torch.cat([part.confidence for part in parts]))
     small = _crf_size(size, views[0][0].shape[1])
-    scores = torch.cat([_mean_rows(views, small, *rows) for rows in strips(small)], dim=1)
+    scores = torch.cat([_mean_rows(views, section, small, *rows) for rows in strips(small)], dim=1)
     reduced = resized(photo, small).permute(1, 2, 0).cpu().numpy()
-    return enlarged_strongest(_refined(np.ascontiguousarray(reduced), scores, section.crf), size)
+    return enlarged_strongest(_refined(np.ascontiguousarray(reduced), scores, section), size)
 
 
-def _mean_rows(views: list[tuple[Tensor, Size, bool]], size: Size, start: int, stop: int) -> Tensor:
+def _softmax(logits: Tensor, section: Looks) -> Tensor:
+    """Probabilities (C + 1, h, w) of logits; 0 for labels that are held back."""
+    held = getattr(section, "held", None)
+    if held is not None:
+        kept = logits.new_full((len(logits), 1, 1), -torch.inf)
+        kept[list(held)] = 0
+        logits = logits + kept
+    return logits.softmax(dim=0)
+
+
+def _mean_rows(views: list[tuple[Tensor, Size, bool]], section: Looks, size: Size, start: int, stop: int) -> Tensor:
     """Rows of the probabilities (C + 1, stop - start, W) at a size, of the logits of all views."""
     total: Tensor | float = 0.0
     for logits, view_size, mirrored in views:
@@ -194,7 +218,7 @@ def _mean_rows(views: list[tuple[Tensor, Size, bool]], size: Size, start: int, s
         )
         total = total + (rows.flip(-1) if mirrored else rows)
     assert isinstance(total, Tensor)
-    return (total[0] / len(views)).softmax(dim=0)
+    return _softmax(total[0] / len(views), section)
 
 
 def _strongest(scores: Tensor) -> Segmented:
@@ -213,5 +237,11 @@ def _crf_size(size: Size, labels: int) -> Size:
     return scaled_size(size, min(1.0, math.sqrt(CRF_SCORES / (labels * size[0] * size[1]))))
 
 
-def _refined(image: Array, scores: Tensor, preset: str) -> Tensor:
-    return dense_crf(image, unary_from_scores(scores), PRESETS[preset]).cpu()
+def _refined(image: Array, scores: Tensor, section: Looks) -> Tensor:
+    """Probabilities (C + 1, h, w) by the dense CRF among the labels that may win."""
+    held, preset = getattr(section, "held", None), PRESETS[str(section.crf)]
+    if held is None:
+        return dense_crf(image, unary_from_scores(scores), preset).cpu()
+    found = torch.zeros_like(scores, device="cpu")
+    found[list(held)] = dense_crf(image, unary_from_scores(scores[list(held)]), preset).cpu()
+    return found

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -77,6 +77,36 @@ def time_text(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
+class Timed(NamedTuple):
+    """What a bar has counted.
+
+    Attributes:
+        title: of the bar.
+        items: that were done.
+        seconds: that they took.
+    """
+
+    title: str
+    items: int
+    seconds: float
+
+
+_timed: list[list[Timed]] = []
+
+
+@contextmanager
+def timing() -> Iterator[list[Timed]]:
+    """Work without a word; the list fills with what the bars have counted."""
+    found: list[Timed] = []
+    _timed.append(found)
+    quiet, console.quiet = console.quiet, True
+    try:
+        yield found
+    finally:
+        console.quiet = quiet
+        _timed.remove(found)
+
+
 class Bar:
     """One running bar: ``advance`` it and ``note`` figures beside it."""
 
@@ -106,6 +136,10 @@ class Bar:
             line = f"{self._title} {self._done}/{self._total}  {self.told(now)}"
             console.print(line.rstrip(), highlight=False, soft_wrap=True)
 
+    def timed(self) -> Timed:
+        """What was counted until now."""
+        return Timed(self._title, self._done - self._first, time.monotonic() - self._start)
+
     def told(self, now: float) -> str:
         """Rate and time left as of late, or once all is done those of the whole; and what was noted."""
         ended = self._done >= self._total
@@ -127,7 +161,15 @@ def bar(title: str, total: int, *, unit: str = "img", done: int = 0) -> Iterator
         unit: what an item is called in the rate.
         done: items finished before this process began (a resumed step).
     """
-    if not sys.stderr.isatty():
+    with _shown(title, total, unit, done) as running:
+        yield running
+    for found in _timed:
+        found.append(running.timed())
+
+
+@contextmanager
+def _shown(title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
+    if console.quiet or not sys.stderr.isatty():
         yield Bar(title, total, unit, done, None)
         return
     columns = (

@@ -45,6 +45,8 @@ class IRNetSettings:
     """Probability that a label is right, from which the dense CRF starts."""
     radius: Range = 10
     """Pairs are closer than this many map pixels (4 photo pixels each)."""
+    displacement: bool = True
+    """Also learn displacements to the centres of objects; only the stage instances reads them."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
@@ -64,7 +66,7 @@ class IRNetMethod(AffinityMethod):
 
     def network(self, backbone: Backbone) -> IRNet:
         """See `IRNet`."""
-        return IRNet(backbone, radius=self.settings.radius)
+        return IRNet(backbone, radius=self.settings.radius, displacement=self.settings.displacement)
 
     def labels_file(self, folder: Path, name: str) -> Path | None:
         """The mask of confident labels."""
@@ -103,6 +105,8 @@ class IRNetMethod(AffinityMethod):
     def finish(self, network: nn.Module, photos: Iterable[Tensor]) -> dict[str, Any]:
         """Measure the mean displacement over all training photos, which the network then subtracts."""
         model = cast(IRNet, network)
+        if model.displacement is None:
+            return {}
         model.calibrate(photos)
         return {"mean_shift": [float(value) for value in model.mean_shift]}
 

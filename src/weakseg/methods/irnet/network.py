@@ -100,6 +100,8 @@ class IRNet(nn.Module):
     Args:
         backbone: used in evaluation mode, without gradient.
         radius: of the pairs that it is trained on, in map pixels.
+        displacement: whether it has that branch, which only the search for instances reads; without it displacements
+            are 0.
 
     Attributes:
         mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
@@ -118,7 +120,7 @@ class IRNet(nn.Module):
     }
     """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
-    def __init__(self, backbone: Backbone, *, radius: int = 10) -> None:
+    def __init__(self, backbone: Backbone, *, radius: int = 10, displacement: bool = True) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False)
         self.mean, self.std = backbone.mean, backbone.std
@@ -126,7 +128,7 @@ class IRNet(nn.Module):
         strides = [max(stride, STRIDE) for stride in backbone.strides]
         widths = [WIDTH if stride > STRIDE else 128 * stride // STRIDE for stride in backbone.strides]
         self.edge = EdgeBranch(backbone.channels, strides)
-        self.displacement = DisplacementBranch(backbone.channels, strides, widths)
+        self.displacement = DisplacementBranch(backbone.channels, strides, widths) if displacement else None
         self.register_buffer("mean_shift", torch.zeros(2))
         self.train()
 
@@ -147,10 +149,11 @@ class IRNet(nn.Module):
         with torch.no_grad():
             outputs = zip(self.backbone(images), self.backbone.strides, strict=True)
             levels = [pooled(level, stride) for level, stride in outputs]
+        logits: Tensor = self.edge(levels, size)
+        if self.displacement is None:
+            return logits, logits.new_zeros(len(logits), 2, *logits.shape[-2:])
         displacement = self.displacement(levels, size)
-        if not self.training:
-            displacement = displacement - self.mean_shift.view(2, 1, 1)
-        return self.edge(levels, size), displacement
+        return logits, displacement if self.training else displacement - self.mean_shift.view(2, 1, 1)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """The five weighted terms of the loss (docs/methods/irnet.md, "Total loss").
@@ -163,17 +166,21 @@ class IRNet(nn.Module):
         logits, displacement = self(images)
         sampled = F.interpolate(labels[:, None].float(), logits.shape[-2:], mode="nearest-exact")[:, 0].to(labels.dtype)
         loss = path_loss(torch.sigmoid(logits.float())[:, 0], displacement, sampled, self.radius)
-        return {
+        boundary = {
             "background": loss.background / 4,
             "foreground": loss.foreground / 4,
             "different": loss.different / 2,
+        }
+        if self.displacement is None:
+            return boundary
+        return boundary | {
             "displacement_background": loss.displacement_background / 2,
             "displacement_foreground": loss.displacement_foreground / 2,
         }
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The displacement branch: it learns ten times as fast as the edge branch, and the backbone not at all."""
-        return list(self.displacement.parameters())
+        return [] if self.displacement is None else list(self.displacement.parameters())
 
     @torch.no_grad()
     def maps(self, photo: Tensor) -> tuple[Tensor, Tensor]:

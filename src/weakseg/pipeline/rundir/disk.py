@@ -49,7 +49,7 @@ def needed_bytes(context: Context) -> int:
         cells = strided_size((height, width), recipe.localize.stride)
         per_photo += 2 * (tags + 1) * cells[0] * cells[1] if "localize" in stages else 0
         per_photo += affinity_method(recipe).label_bytes(height * width) if "relate" in stages else 0
-        per_photo += (MASK + CONFIDENCE) * size[0] * size[1] if "refine" in stages else 0
+        per_photo += len(recipe.mask_stages) * (MASK + CONFIDENCE) * size[0] * size[1]
     total = len(train) * per_photo / max(1, len(sizes))
     if "predict" in stages and context.val is not None:
         sizes = _sizes(context.val)

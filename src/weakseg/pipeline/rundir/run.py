@@ -141,10 +141,12 @@ class Run:
         path = self.weights_path(stage)
         return file_hash(path) if path.exists() else None
 
-    def write_recipe(self, recipe: Recipe) -> None:
-        """Keep the recipe that the run was last started with."""
+    def write_recipe(self, recipe: Recipe, text: str | None = None) -> None:
+        """Keep the recipe that the run was last started with, as ``text`` where it is written with comments."""
+        if text is None:
+            text = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
         with replacing(self.folder / RECIPE) as temporary:
-            temporary.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
 
     def read_recipe(self) -> Recipe:
         """The recipe of the run. Raises WeaksegError if this is no run directory."""

@@ -26,6 +26,7 @@ def segment(
     augment: Augmentation,
     schedule: Schedule,
     seed: int,
+    title: str = "segment",
 ) -> dict[str, Any]:
     """Train a segmentation network into ``folder/weights.safetensors``.
 
@@ -38,6 +39,7 @@ def segment(
         augment: of photos and masks.
         schedule: how long and how fast.
         seed: of order, augmentation and dropout.
+        title: of the stage that trains it.
 
     Returns:
         steps and mean loss terms of the last steps.
@@ -49,4 +51,4 @@ def segment(
         return classes.to_labels(resize_mask(read_mask(sample), size))
 
     examples = LabelledExamples(images, labels, augment, net.mean, net.std)
-    return trainer.fit(network, examples, schedule, folder, seed=seed, title="segment")
+    return trainer.fit(network, examples, schedule, folder, seed=seed, title=title)

@@ -1,0 +1,131 @@
+"""selftrain: a segmentation network learns from pseudo masks and labels its own photos anew, held to their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from weakseg.data.images import write_gray, write_mask
+from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.transforms import Augmentation
+from weakseg.pipeline.stages.segment import segment
+from weakseg.segmentation.inference import PredictSettings, segment_photo
+from weakseg.training.checkpoint import load_weights
+from weakseg.training.optim import Schedule
+from weakseg.training.photos import undone
+from weakseg.training.train import WEIGHTS, Trainer
+
+ReadMask = Callable[[Sample], Array]
+Output = Callable[[Sample], Path]
+
+
+def selftrain(
+    network: nn.Module,
+    images: ImageSet,
+    read_mask: ReadMask,
+    masks: Output,
+    confidence: Output,
+    folder: Path,
+    trainer: Trainer,
+    *,
+    augment: Augmentation,
+    schedule: Schedule,
+    views: PredictSettings,
+    long_side: int | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Train a segmentation network into ``folder/weights.safetensors``, then write its masks of the same photos.
+
+    A network that has seen many photos outvotes the errors of single masks, and the tags rule out its own confusions.
+
+    Args:
+        network: untrained, on a pretrained backbone.
+        images: photos with tags.
+        read_mask: reads the mask that a photo is learnt with, uint8 (H, W) of the photo's own size, values as on disk.
+        masks: where the new mask of a photo goes, a PNG in the values of the classes.
+        confidence: where the probability of each pixel's label goes, a grey PNG of 0..255.
+        folder: where to write the weights.
+        trainer: device and log.
+        augment: of photos and masks.
+        schedule: how long and how fast to train.
+        views: how the network looks at the photos that it labels.
+        long_side: working size of the photos.
+        seed: of order and augmentation.
+
+    Returns:
+        steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
+    """
+    summary: dict[str, Any] = {}
+    if not (folder / WEIGHTS).exists():
+        own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
+        summary = segment(network, images, read_mask, folder, trainer, **own)
+    load_weights(folder / WEIGHTS, network)
+    device = trainer.fabric.device
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
+    label_anew(network.eval(), images, read_mask, masks, confidence, **looks)
+    return summary
+
+
+@torch.inference_mode()
+def label_anew(
+    network: nn.Module,
+    images: ImageSet,
+    read_mask: ReadMask,
+    masks: Output,
+    confidence: Output,
+    *,
+    views: PredictSettings,
+    long_side: int | None,
+    device: torch.device,
+    workers: int = 0,
+) -> None:
+    """Write a network's masks of photos with tags, but for those that are there.
+
+    Only background and a photo's tags can win a pixel. A tag that wins none keeps its pixels of the mask before.
+
+    Args:
+        network: trained, in eval mode, on ``device``.
+        images: photos with tags.
+        read_mask: reads the mask of a photo before, values as on disk.
+        masks: where the new one goes.
+        confidence: where the probability of each pixel's label goes.
+        views: how the network looks at a photo.
+        long_side: working size of the photos.
+        device: where to compute.
+        workers: processes that load photos.
+    """
+    classes = images.classes
+
+    def load(sample: Sample) -> tuple[Array, Array]:
+        return sample.read_image(), classes.to_labels(read_mask(sample))
+
+    todo = undone(images.samples, load, masks, title="selftrain: masks", workers=workers)
+    for sample, (image, before) in todo:
+        allowed = [0, *(np.flatnonzero(classes.multi_hot(sample.tags)) + 1).tolist()]
+        found = segment_photo(network, image, views, device, long_side, allowed)
+        labels, sure = keep_lost(found.labels, found.confidence, torch.from_numpy(before))
+        write_gray(confidence(sample), (sure * 255).round().byte().numpy())
+        # The mask comes last: its presence says that the sample is done.
+        write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)
+
+
+def keep_lost(labels: Tensor, confidence: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+    """Give labels that have lost every pixel those that they had before; these are as sure as they are not.
+
+    Args:
+        labels: uint8 (H, W), new.
+        confidence: float (H, W), of the new labels.
+        before: uint8 (H, W), the labels before, 255 for none.
+
+    Returns:
+        labels and confidence; 1 - confidence where a lost label was kept.
+    """
+    lost = [label for label in before.unique().tolist() if label not in (0, 255) and not (labels == label).any()]
+    kept = torch.isin(before, before.new_tensor(lost))
+    return torch.where(kept, before, labels), torch.where(kept, 1 - confidence, confidence)

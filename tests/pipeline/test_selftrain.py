@@ -1,0 +1,78 @@
+"""Self-training: new masks held to the tags, and a segmentation network that goes on from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tiny
+import weakseg
+from weakseg.data.images import read_mask
+from weakseg.errors import WeaksegError
+from weakseg.pipeline.stages.selftrain import keep_lost
+from weakseg.recipes.loading import load_recipe
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_photos(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def finished(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> weakseg.FinishedRun:
+    # So slow a rate that the network of segment stays where it started.
+    recipe = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO, "segment.train.lr=1e-12"])
+    return weakseg.run(recipe, f"voc:{photos}", tmp_path_factory.mktemp("auto") / "run")
+
+
+def test_only_background_and_the_tags_win_a_pixel(finished: weakseg.FinishedRun) -> None:
+    for name, tags in tiny.TRAIN.items():
+        labels = set(np.unique(read_mask(finished.folder / "selftrain" / "masks" / f"{name}.png")).tolist())
+        assert labels <= {0, *(tiny.CLASSES[tag] for tag in tags.split())}
+        assert (finished.folder / "selftrain" / "confidence" / f"{name}.png").is_file()
+
+
+def test_its_masks_are_the_pseudo_masks_and_are_scored_beside_the_first_ones(finished: weakseg.FinishedRun) -> None:
+    name = "p6"
+    values = read_mask(finished.folder / "selftrain" / "masks" / f"{name}.png")
+    assert np.array_equal(finished.pseudo_mask(name), finished.classes.to_labels(values))
+    assert list(finished.scores) == ["localize", "refine", "selftrain", "predict"]
+    assert finished.manifest["weights"]["selftrain"]["trained"]
+
+
+def test_segment_starts_from_its_network(finished: weakseg.FinishedRun) -> None:
+    before = load_file(finished.folder / "selftrain" / "weights.safetensors")
+    after = load_file(finished.folder / "segment" / "weights.safetensors")
+    trained = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in trained)
+
+
+def test_a_labelling_that_was_cut_short_goes_on_without_training_again(
+    finished: weakseg.FinishedRun, photos: Path
+) -> None:
+    folder = finished.folder / "selftrain"
+    record = json.loads((folder / "stage.json").read_text())
+    (folder / "stage.json").write_text(json.dumps(record | {"done": False}))
+    kept, weights = read_mask(folder / "masks" / "p6.png"), (folder / "weights.safetensors").stat().st_mtime_ns
+    (folder / "masks" / "p6.png").unlink()
+    weakseg.run(finished.recipe, f"voc:{photos}", finished.folder)
+    assert np.array_equal(read_mask(folder / "masks" / "p6.png"), kept)
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == weights
+
+
+def test_a_start_without_its_stage_is_refused() -> None:
+    with pytest.raises(WeaksegError, match=r"segment\.start is selftrain, which needs the stage selftrain"):
+        load_recipe("irnet", ["small"], ["segment.start=selftrain"])
+
+
+def test_a_label_without_a_pixel_keeps_those_that_it_had() -> None:
+    labels = torch.tensor([[0, 1, 1], [0, 0, 1]], dtype=torch.uint8)
+    before = torch.tensor([[1, 1, 3], [3, 255, 0]], dtype=torch.uint8)
+    found, sure = keep_lost(labels, torch.full((2, 3), 0.75), before)
+    assert found.tolist() == [[0, 1, 3], [3, 0, 1]]
+    assert sure.tolist() == [[0.75, 0.75, 0.25], [0.25, 0.75, 0.75]]
