@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import tiny
+from weakseg.cli import planned
 from weakseg.report import run, words
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
@@ -41,6 +42,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     (tmp_path / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "run_and_draw", work)
+    monkeypatch.setattr(planned, "run_planned", work)
     monkeypatch.setattr(words, "draw_words", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     command = shlex.split(line)[1:]

@@ -56,7 +56,7 @@ def test_a_recipe_says_everything_of_its_stages(name):
 
 
 @pytest.mark.parametrize("overlays", OVERLAYS, ids="+".join)
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "supervised"])
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in ("supervised", "auto")])
 def test_the_upper_bound_trains_the_same_network_in_the_same_way(name, overlays):
     weak, bound = shipped(name, overlays), shipped("supervised", overlays)
     if weak.segment.network != bound.segment.network:
@@ -65,6 +65,13 @@ def test_the_upper_bound_trains_the_same_network_in_the_same_way(name, overlays)
     assert (weak.segment.targets, bound.segment.targets) == ("pseudo", "truth")
     assert weak.predict == bound.predict
     assert weak.seed == bound.seed
+
+
+def test_the_upper_bound_of_auto_is_its_own_network():
+    changes = ["stages=[segment, predict, evaluate]", "segment.targets=truth", "segment.start=backbone"]
+    weak, bound = shipped("auto", ()), load_recipe("auto", [], changes)
+    assert bound.uses_true_masks
+    assert replace(bound.segment, targets="pseudo", start="selftrain") == weak.segment
 
 
 PAPER = yaml.safe_load(overlay_files()["paper"].read_text(encoding="utf-8"))["only"]
@@ -117,5 +124,5 @@ def test_a_recipe_may_be_a_file(tmp_path):
     assert load_recipe(str(tmp_path / "mine.yaml")).stages == ("classify", "localize")
 
 
-def test_the_default_recipe_has_every_stage_but_instances():
-    assert Recipe(name="x").stages == tuple(stage for stage in STAGES if stage != "instances")
+def test_the_default_recipe_has_the_stages_of_the_papers():
+    assert Recipe(name="x").stages == tuple(stage for stage in STAGES if stage not in ("instances", "selftrain"))

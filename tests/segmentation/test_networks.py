@@ -116,6 +116,21 @@ def test_loss_is_the_mean_over_labelled_pixels() -> None:
     assert unlabelled["cross_entropy"] == 0
 
 
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_balance_counts_pixels_of_rare_labels_more(balance: float) -> None:
+    net, images = small_net().eval(), torch.randn(2, 3, 32, 32)
+    labels = torch.zeros(2, 32, 32, dtype=torch.long)
+    labels[:, :4], labels[:, 4:6], labels[0, 9, 9] = 255, 2, 4
+    net.balance = balance
+    with torch.no_grad():
+        found = net.losses(images, labels)["cross_entropy"]
+        single = F.cross_entropy(net(images), labels, ignore_index=255, reduction="none")
+        unlabelled = net.losses(images, torch.full_like(labels, 255))["cross_entropy"]
+    weights = sum((labels == label) * float((labels == label).sum()) ** -balance for label in (0, 2, 4))
+    torch.testing.assert_close(found, (weights * single).sum() / weights.sum())
+    assert unlabelled == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -13,7 +13,7 @@ from weakseg.cli.options import SOURCES
 def plan(
     source: Annotated[str, typer.Argument(help=f"{SOURCES}.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ..., over the plan")] = None,
-    recipe: Annotated[str, typer.Option(help="The system to be planned: a name or a YAML file.")] = "irnet",
+    recipe: Annotated[str, typer.Option(help="The system to be planned: a name or a YAML file.")] = "auto",
     out: Annotated[Path | None, typer.Option("--out", help="File to write; by default it is printed.")] = None,
 ) -> None:
     """Fit a recipe to your photos and this machine: sizes, steps, batches, each with its reason. No mask is read.

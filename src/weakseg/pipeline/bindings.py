@@ -197,8 +197,8 @@ def _instances(context: Context) -> dict[str, Any]:
 
 
 def _selftrain_settings(recipe: Recipe) -> Any:
-    network = [recipe.segment.network, plain(backbone_of(recipe, "selftrain")), weights_key(recipe, "selftrain")]
-    return [plain(recipe.selftrain), recipe.data.long_side, *network]
+    network = [recipe.segment.network, recipe.segment.balance, plain(backbone_of(recipe, "selftrain"))]
+    return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
 
 
 def _selftrain(context: Context) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from weakseg.methods.released import load_checkpoint
 from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.stages import StageName
-from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS, SegmentationNet
 from weakseg.training.checkpoint import load_weights
 from weakseg.training.seeding import derive_seed
 
@@ -100,7 +100,12 @@ def segmentation_network(
     if not pretrained:
         section = replace(section, weights="none")
     with _seeded(recipe, stage):
-        return SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
+        network = SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
+    if recipe.segment.balance:
+        if not isinstance(network, SegmentationNet):
+            raise WeaksegError(f"segment.balance: {recipe.segment.network} brings a loss of its own; set it to 0")
+        network.balance = recipe.segment.balance
+    return network
 
 
 def builders(recipe: Recipe, names: Sequence[str], *, pretrained: bool) -> dict[str, Callable[[], nn.Module]]:

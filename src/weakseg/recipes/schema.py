@@ -11,7 +11,7 @@ from weakseg.data.transforms import Augmentation
 from weakseg.methods.base import Views
 from weakseg.refine.background import BackgroundSettings
 from weakseg.segmentation.inference import PredictSettings
-from weakseg.settings import Count, NonNegative, PositiveInt, settings
+from weakseg.settings import Count, NonNegative, PositiveInt, Unit, settings
 from weakseg.training.optim import Schedule
 
 
@@ -128,6 +128,9 @@ class SegmentSettings:
     """What it learns from: the pseudo masks, or the true ones (the upper bound ``supervised`` alone)."""
     start: Literal["backbone", "selftrain"] = "backbone"
     """Where its weights start: the backbone's, or the whole network of the stage selftrain."""
+    balance: Unit = 0.0
+    """How much rare labels count in the loss: a pixel weighs its label's frequency in the batch to the power of minus
+    this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()

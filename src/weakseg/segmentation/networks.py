@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import segmentation_models_pytorch as smp
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,7 +23,11 @@ class SegmentationNet(nn.Module):
     Attributes:
         network: of segmentation_models_pytorch, with a `Backbone` in its encoder.
         mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
+        balance: how much rare labels count in the loss: each pixel is weighted by the frequency of its label in the
+            batch to the power of minus this.
     """
+
+    balance: float = 0.0
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -58,8 +63,14 @@ class SegmentationNet(nn.Module):
             images: normalised, (N, 3, H, W).
             labels: int64 (N, H, W), 0..n_labels - 1 or 255.
         """
-        total = F.cross_entropy(self(images), labels, ignore_index=255, reduction="sum")
-        return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
+        logits = self(images)
+        if not self.balance:
+            total = F.cross_entropy(logits, labels, ignore_index=255, reduction="sum")
+            return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
+        counts = torch.bincount(labels[labels != 255], minlength=logits.shape[1]).to(logits.dtype)
+        weights = counts.clamp(min=1).pow(-self.balance)
+        total = F.cross_entropy(logits, labels, weights, ignore_index=255, reduction="sum")
+        return {"cross_entropy": total / (weights * counts).sum().clamp(min=1e-6)}
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from the backbone."""

@@ -83,6 +83,7 @@ COLUMNS = {
     "best_background": Column("best bg IoU (uses masks)", _score("localize", "background_iou", best=True)),
     "best_foreground": Column("best fg IoU (uses masks)", _score("localize", "foreground_miou", best=True)),
     "refined": Column("pseudo masks", _score("refine", "miou_present")),
+    "selftrained": Column("after self-training", _score("selftrain", "miou_present")),
     "val": Column("network, val", _score("predict", "miou_present")),
     "train_seconds": Column("training s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs), 3),
     "train_cpu_seconds": Column(
