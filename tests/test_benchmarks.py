@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 import tiny
+import weakseg
 from weakseg.data.images import voc_palette
 from weakseg.ops.densecrf.crf import PRESETS
 from weakseg.recipes.loading import load_recipe
@@ -257,3 +258,22 @@ def test_make_bench_runs_every_kernel() -> None:
     assert names[1].split() == sorted(KERNELS)
     places = re.findall(r"<!-- table:([\w-]+) -->", GUIDE)
     assert set(places) >= {*KERNELS, "refinements", "refinements-all"}
+
+
+def test_planned_runs_are_written_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = f"voc:{tiny.write_photos(tmp_path / 'photos')}"
+    weak = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO])
+    changes = ["stages=[segment, predict, evaluate]", "segment.targets=truth", "segment.start=backbone"]
+    upper = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO, *changes])
+    for name, recipe in {"weak": weak, "upper": upper}.items():
+        weakseg.run(recipe, photos, tmp_path / name)
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table:auto -->\n<!-- end -->\n<!-- table:stages -->\n<!-- end -->\n", encoding="utf-8")
+    run(monkeypatch, "auto", f"{tmp_path / 'weak'}:{tmp_path / 'upper'}", "--name", "boxes", "--into", page)
+    run(monkeypatch, "stages", tmp_path / "weak", "--into", page)
+    text = page.read_text(encoding="utf-8")
+    scores = json.loads((tmp_path / "weak" / "metrics.json").read_text(encoding="utf-8"))
+    masks = 100 * scores["selftrain"]["scores"]["miou_present"]
+    assert f"| {masks:.1f} |" in next(line for line in text.splitlines() if line.startswith("| boxes |"))
+    assert "boxes: 9 training, 3 val photos" in text
+    assert "| selftrain | deeplabv3plus, 3 epochs |" in text

@@ -181,7 +181,9 @@ class FinishedRun:
 
     def pseudo_mask(self, name: str) -> Array:
         """The pseudo mask of a training photo by its id: uint8 (H, W), 0 background, c + 1 class c. Raises as above."""
-        return self.classes.to_labels(read_mask(self._file(f"{self.recipe.mask_stages[-1]}/masks", name, ".png")))
+        return self.classes.to_labels(
+            read_mask(self._file(f"{(self.recipe.mask_stages or ['refine'])[-1]}/masks", name, ".png"))
+        )
 
     def prediction(self, name: str) -> Array:
         """The network's mask of a photo of the validation list, as `pseudo_mask`."""

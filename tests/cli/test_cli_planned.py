@@ -33,6 +33,14 @@ def test_no_recipe_is_a_plan_that_is_kept_and_gone_on_with(photos: Path, tmp_pat
     changed = tiny.weakseg("run", "predict.flip=true", "--data", photos, "--out", out)
     assert "stage 5 of 7, segment: done before, unchanged" in changed.err
     assert "stage 6 of 7, predict: done" not in changed.err
+    kept = (out / "recipe.yaml").read_text()
+    assert kept.splitlines()[:3] == text.splitlines()[:3]
+    assert [line for line in kept.splitlines() if line not in text.splitlines()] == [f"  {'flip: true':<38}  # given"]
+    last = tiny.weakseg("run", "--minutes", "1", "--data", photos, "--out", out)
+    assert "stage 6 of 7, predict: done before" in last.err
+    assert "--minutes: the plan is made already" in last.err
+    other = tiny.weakseg("run", "cam", "--plan", "--data", photos, "--out", out)
+    assert "holds a run of auto; choose another --out, or add --overwrite" in tiny.error_line(other)
 
 
 def test_a_named_recipe_is_planned_and_cut(photos: Path, tmp_path: Path) -> None:
@@ -49,7 +57,7 @@ def test_a_named_recipe_is_planned_and_cut(photos: Path, tmp_path: Path) -> None
     [
         (["--with", "small"], "--with small: a planned run takes no overlays"),
         (["cam", "--minutes", "5"], "--minutes cuts a plan: name no recipe, or add --plan"),
-        (["no.such.key=3"], "no"),
+        (["classify.no_such=3"], "classify.no_such"),
     ],
 )
 def test_what_does_not_go_together_is_said(photos: Path, tmp_path: Path, options: list[str], named: str) -> None:

@@ -65,6 +65,26 @@ def test_a_labelling_that_was_cut_short_goes_on_without_training_again(
     assert (folder / "weights.safetensors").stat().st_mtime_ns == weights
 
 
+def test_masks_have_the_photos_size_whatever_the_working_size(photos: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO, "data.long_side=40"])
+    finished = weakseg.run(recipe, f"voc:{photos}", tmp_path / "run")
+    for sample in weakseg.open_data(f"voc:{photos}").splits["train"]:
+        assert finished.pseudo_mask(sample.id).shape == sample.photo_size()
+
+
+def test_a_run_without_masks_says_so(photos: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("supervised", [], [*tiny.overrides(), "segment.train.epochs=1"])
+    finished = weakseg.run(recipe, f"voc:{photos}", tmp_path / "run")
+    with pytest.raises(WeaksegError, match="no such file"):
+        finished.pseudo_mask("p0")
+
+
+def test_self_training_needs_first_masks_even_beside_true_ones() -> None:
+    stages = "stages=[selftrain,segment,predict,evaluate]"
+    with pytest.raises(WeaksegError, match="selftrain needs refine"):
+        load_recipe("auto", [], [stages, "segment.targets=truth"])
+
+
 def test_a_start_without_its_stage_is_refused() -> None:
     with pytest.raises(WeaksegError, match=r"segment\.start is selftrain, which needs the stage selftrain"):
         load_recipe("irnet", ["small"], ["segment.start=selftrain"])

@@ -15,7 +15,7 @@ import weakseg
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, Sample, Source
 from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint
-from weakseg.planning.plan import make_plan
+from weakseg.planning.plan import changed_plan, make_plan
 from weakseg.planning.rules import EPOCH, GIB, MOST_STEPS, choices
 from weakseg.recipes.loading import load_recipe, validate
 
@@ -88,6 +88,17 @@ def test_grey_photos_are_learnt_from_with_care():
     assert planned(ANIMALS).classify.train.clip is None
 
 
+def test_many_photos_without_a_tag_make_rare_labels_count_more():
+    assert planned(replace(ANIMALS, untagged=200), recipe="auto").segment.balance == 0.5
+    assert planned(replace(ANIMALS, untagged=40), recipe="auto").segment.balance == 0.0
+
+
+def test_grey_photos_do_without_a_dense_crf():
+    found = planned(replace(ANIMALS, grey=True), recipe="auto")
+    assert (found.selftrain.views.crf, found.predict.crf) == (None, None)
+    assert planned(ANIMALS, recipe="auto").predict.crf == "deeplabv2"
+
+
 def test_the_file_is_the_recipe_with_its_reasons(tmp_path):
     source = weakseg.open_data("scenes:20")
     plan = make_plan(source, recipe="sipe", overrides=["seed=3", "classify.train.epochs=2"], machine=LAPTOP)
@@ -131,3 +142,16 @@ def test_a_plan_is_printed_or_written_and_runs(tmp_path):
     )
     assert ended.code == 0, ended.err
     assert "none.csv" in tiny.error_line(tiny.weakseg("plan", tmp_path / "none.csv"))
+
+
+def test_texts_of_several_lines_and_reasons_survive_a_change():
+    plan = make_plan(weakseg.open_data("scenes:20"), overrides=['description="one\\ntwo"'], machine=LAPTOP)
+    text = plan.to_yaml()
+    assert yaml.safe_load(text)["description"] == "one\ntwo"
+    changed = load_recipe("auto", [], ["seed=5"])
+    again = changed_plan(text, changed, ["seed=5"])
+    assert validate(yaml.safe_load(again)) == changed
+    assert "# given" in next(line for line in again.splitlines() if line.startswith("seed:"))
+    assert [line.split("  # ")[1:] for line in again.splitlines() if "crop:" in line] == [
+        line.split("  # ")[1:] for line in text.splitlines() if "crop:" in line
+    ]

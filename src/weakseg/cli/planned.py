@@ -7,8 +7,8 @@ from pathlib import Path
 
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.rundir.run import open_folder
-from weakseg.planning.plan import DEFAULT, fit_plan, make_plan, planned_before
+from weakseg.pipeline.rundir.run import RECIPE, open_folder
+from weakseg.planning.plan import DEFAULT, HEAD, changed_plan, fit_plan, make_plan, planned_before
 from weakseg.recipes.loading import load_recipe
 from weakseg.report.run import run_and_draw
 from weakseg.training.progress import say
@@ -39,17 +39,33 @@ def run_planned(
         WeaksegError: photos or settings that cannot be used.
     """
     open_folder(out)
-    before = None if overwrite else planned_before(out)
-    if before is not None:
-        say(f"going on with the plan in {before} (--overwrite plans anew)", "dim")
-        kept = None if overrides else before.read_text(encoding="utf-8")
-        run_and_draw(load_recipe(str(before), [], overrides), data, out, written=kept)
+    text = None if overwrite else planned_before(out)
+    if text is not None:
+        _go_on(text, recipe, data, out, overrides, minutes)
         return
     source = open_source(data)
     plan = make_plan(source, recipe=recipe or DEFAULT, overrides=overrides)
     say(f"planned {plan.recipe.name} for {plan.photos.photos} photos; timing it on a few of them", "dim")
-    plan, estimate = fit_plan(plan, source, minutes)
+    plan, estimate = fit_plan(plan, source, minutes, out)
     say(f"the run takes {estimate.line()}")
     if minutes is not None and estimate.total > 60 * minutes:
         say(f"--minutes {minutes:g}: not to be had here; this is the shortest plan", "yellow")
     run_and_draw(plan.recipe, source, out, overwrite=overwrite, written=plan.to_yaml())
+
+
+def _go_on(
+    text: str, recipe: str | None, data: str, out: Path, overrides: Sequence[str], minutes: float | None
+) -> None:
+    """Go on with the plan of a run, changed by overrides."""
+    planned, file = load_recipe(str(out / RECIPE), [], overrides), out / RECIPE
+    if recipe is not None and load_recipe(recipe).name != planned.name:
+        raise WeaksegError(f"{out}: holds a run of {planned.name}; choose another --out, or add --overwrite")
+    say(f"going on with the plan in {file} (--overwrite plans anew)", "dim")
+    if minutes is not None:
+        say("--minutes: the plan is made already; add --overwrite to cut it", "yellow")
+    source = open_source(data)
+    photos = len(source.image_set(planned.data.train))
+    if not text.startswith(f"{HEAD} {photos} photos"):
+        say(f"the plan was made for other photos than these {photos}; --overwrite plans anew", "yellow")
+    kept = changed_plan(text, planned, overrides) if overrides else text
+    run_and_draw(planned, source, out, written=kept)

@@ -1,4 +1,4 @@
-"""Photos whose maps or masks hold no pixel of their tags: counted after localize and refine, and said."""
+"""Photos whose maps or masks hold no pixel of their tags: counted after the stages that make them, and said."""
 
 from __future__ import annotations
 

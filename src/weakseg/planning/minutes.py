@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from weakseg.planning.rehearsal import Estimate, StageTime, schedule_of
+from weakseg.planning.rehearsal import Estimate, StageTime, schedule_key, schedule_of
 from weakseg.planning.rules import Choice
 from weakseg.recipes.recipe import Recipe
 
+LEAST = 1.0
+"""Seconds that a cut saves at least."""
 
-def fitted(recipe: Recipe, estimate: Estimate, minutes: float) -> tuple[list[Choice], Estimate]:
+
+def fitted(
+    recipe: Recipe, estimate: Estimate, minutes: float, given: Collection[str] = ()
+) -> tuple[list[Choice], Estimate]:
     """What to change so that a run takes no longer than ``minutes``; nothing where it does not.
 
     First photos are looked at at one scale, which costs little of the masks; then all trainings are cut by one share,
@@ -19,40 +24,55 @@ def fitted(recipe: Recipe, estimate: Estimate, minutes: float) -> tuple[list[Cho
         recipe: as planned.
         estimate: of `weakseg.planning.rehearsal.rehearse`.
         minutes: that the run may take.
+        given: keys that somebody has set, with dots: these stay.
 
     Returns:
         the settings, and about how long the run takes with them: perhaps still longer than asked for.
     """
     made: list[Choice] = []
     for choice, stage, share in _fewer_views(recipe):
-        if estimate.total > 60 * minutes and stage in estimate.stages:
+        time = estimate.stages.get(stage)
+        saved = time.looking * (1 - share) if time else 0.0
+        if estimate.total > 60 * minutes and saved >= LEAST and not _is_given(choice.key, given):
             made.append(Choice(choice.key, choice.value, f"{choice.reason} for {minutes:g} minutes"))
             estimate = _changed(estimate, stage, looking=share)
-    over = estimate.total - 60 * minutes
-    training = sum(stage.training for stage in estimate.stages.values())
-    if over > 0 and training:
-        share = max(0.0, 1 - over / training)
-        for stage, time in estimate.stages.items():
-            if not time.training:
-                continue
-            now = schedule_of(recipe, stage).epochs
-            epochs = max(1, int(now * share))
-            key = f"relate.{recipe.relate.method}" if stage == "relate" else stage
-            made.append(Choice(f"{key}.train.epochs", epochs, f"of {now}, for {minutes:g} minutes"))
-            estimate = _changed(estimate, stage, training=epochs / now)
+    epochs = {
+        stage: schedule_of(recipe, stage).epochs
+        for stage, time in estimate.stages.items()
+        if time.training and not _is_given(f"{schedule_key(recipe, stage)}.epochs", given)
+    }
+    left = dict(epochs)
+    while estimate.total > 60 * minutes and any(count > 1 for count in left.values()):
+        # The training with the most of its epochs left gives one away, so that all are cut by about one share.
+        stage = max((name for name in left if left[name] > 1), key=lambda name: left[name] / epochs[name])
+        estimate = _changed(estimate, stage, training=(left[stage] - 1) / left[stage])
+        left[stage] -= 1
+    for stage, count in left.items():
+        if count < epochs[stage]:
+            reason = f"of {epochs[stage]}, for {minutes:g} minutes"
+            made.append(Choice(f"{schedule_key(recipe, stage)}.epochs", count, reason))
     return made, estimate
 
 
+def _is_given(key: str, given: Collection[str]) -> bool:
+    """Whether a key, or a section that it is in, was set."""
+    return any(f"{key}.".startswith(f"{other}.") for other in given)
+
+
 def _fewer_views(recipe: Recipe) -> Iterator[tuple[Choice, str, float]]:
-    """Settings that look once instead of at several scales, the stage, and the share of its time that is left."""
+    """Settings that look once instead of at several scales, the stage, and the share of its time that is left.
+
+    A dense CRF takes about as long as the network at one scale, and does not get quicker.
+    """
     views = [
-        ("predict.scales", "predict", recipe.predict.scales),
-        ("selftrain.views.scales", "selftrain", recipe.selftrain.views.scales),
-        ("localize.scales", "localize", recipe.localize.scales),
+        ("localize.scales", "localize", recipe.localize.scales, None),
+        ("selftrain.views.scales", "selftrain", recipe.selftrain.views.scales, recipe.selftrain.views.crf),
+        ("predict.scales", "predict", recipe.predict.scales, recipe.predict.crf),
     ]
-    for key, stage, scales in views:
-        if len(scales) > 1:
-            yield Choice(key, [1.0], "one scale"), stage, 1 / sum(scale**2 for scale in scales)
+    for key, stage, scales, crf in views:
+        several, fixed = sum(scale**2 for scale in scales), 0.0 if crf is None else 1.0
+        if several > 1:
+            yield Choice(key, [1.0], "one scale"), stage, (1 + fixed) / (several + fixed)
 
 
 def _changed(estimate: Estimate, stage: str, *, training: float = 1.0, looking: float = 1.0) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +16,15 @@ from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint, this
 from weakseg.planning.minutes import fitted
 from weakseg.planning.rehearsal import Estimate, rehearse
 from weakseg.planning.rules import Choice, choices
-from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.loading import load_recipe, recipe_files
 from weakseg.recipes.recipe import Recipe
 
 DEFAULT = "auto"
 """The recipe that is planned where none is named."""
 HEAD = "# Planned for"
 """How the file of a plan begins."""
+GIVEN = "given"
+"""The reason of what was set by hand."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,15 @@ class Plan:
         """Ready to be run."""
         return load_recipe(self.base, _overlays(self.base), [*map(_written, self.made), *self.overrides])
 
+    @property
+    def given(self) -> list[str]:
+        """The keys that the overrides set."""
+        return [text.partition("=")[0].strip() for text in self.overrides]
+
     def to_yaml(self) -> str:
         """The recipe as a file: what was planned has its reason beside it."""
-        reasons = {choice.key: choice.reason for choice in self.made}
-        reasons |= {text.partition("=")[0].strip(): "given" for text in self.overrides}
-        photos, tree = self.photos, self.recipe.model_dump(mode="json")
+        reasons = {choice.key: choice.reason for choice in self.made} | dict.fromkeys(self.given, GIVEN)
+        photos = self.photos
         height, width = photos.size
         head = [
             f"{HEAD} {photos.photos} photos ({photos.untagged} without a tag) of about {width} x {height} px, "
@@ -60,7 +67,7 @@ class Plan:
             f"{self.machine.memory / (1 << 30):.1f} GiB of free memory, {'a' if self.machine.gpu else 'no'} GPU.",
             "# Run it with: weakseg run THIS_FILE --data SOURCE --out DIRECTORY",
         ]
-        return "\n".join([*head, *_lines(tree, reasons)]) + "\n"
+        return as_text(self.recipe, head, reasons)
 
 
 def make_plan(
@@ -85,13 +92,16 @@ def make_plan(
     return plan
 
 
-def fit_plan(plan: Plan, source: Source, minutes: float | None = None) -> tuple[Plan, Estimate]:
+def fit_plan(
+    plan: Plan, source: Source, minutes: float | None = None, near: Path | None = None
+) -> tuple[Plan, Estimate]:
     """Rehearse a plan on a few of the photos, and cut it so that it takes no longer than ``minutes``.
 
     Args:
         plan: of `make_plan`.
         source: the photos that it is for.
         minutes: that the run may take; None for as long as it takes.
+        near: where the run is going to be.
 
     Returns:
         the plan, and about how long it takes here, perhaps still longer than asked for.
@@ -99,24 +109,57 @@ def fit_plan(plan: Plan, source: Source, minutes: float | None = None) -> tuple[
     Raises:
         WeaksegError: what would stop the run itself.
     """
-    estimate = rehearse(plan.recipe, source)
+    estimate = rehearse(plan.recipe, source, near)
     if minutes is None:
         return plan, estimate
-    changes, estimate = fitted(plan.recipe, estimate, minutes)
+    changes, estimate = fitted(plan.recipe, estimate, minutes, plan.given)
     return replace(plan, made=(*plan.made, *changes)), estimate
 
 
-def planned_before(folder: Path) -> Path | None:
-    """The recipe of a run that was planned, where there is one: the same command goes on with it."""
+def planned_before(folder: Path) -> str | None:
+    """The text of a run's plan, where it was planned; else None."""
     file = folder / RECIPE
-    if not file.is_file():
-        return None
-    return file if file.read_text(encoding="utf-8", errors="replace").startswith(HEAD) else None
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return text if text.startswith(HEAD) else None
+
+
+def changed_plan(text: str, recipe: Recipe, overrides: Sequence[str]) -> str:
+    """The text of a plan after overrides: its head and its reasons stay.
+
+    Args:
+        text: the plan.
+        recipe: what it has become.
+        overrides: ``key.path=value`` texts that were laid over it.
+    """
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    reasons: dict[str, str] = {}
+    path: list[str] = []
+    for line in text.splitlines():
+        key, colon, rest = line.partition(":")
+        if not colon or line.startswith("#"):
+            continue
+        depth = (len(key) - len(key.lstrip())) // 2
+        path = [*path[:depth], key.strip()]
+        if "  # " in rest:
+            reasons[".".join(path)] = rest.split("  # ", 1)[1]
+    given = dict.fromkeys((override.partition("=")[0].strip() for override in overrides), GIVEN)
+    return as_text(recipe, head, reasons | given)
+
+
+def as_text(recipe: Recipe, head: Sequence[str], reasons: Mapping[str, str]) -> str:
+    """A recipe as YAML with comments.
+
+    Args:
+        recipe: the settings.
+        head: the first lines.
+        reasons: by key with dots; each stands beside its value.
+    """
+    return "\n".join([*head, *_lines(recipe.model_dump(mode="json"), reasons)]) + "\n"
 
 
 def _overlays(recipe: str) -> list[str]:
-    """What makes a published recipe small enough to be planned for any machine; `DEFAULT` is."""
-    return [] if recipe == DEFAULT else ["small"]
+    """What makes a published recipe small enough to be planned for any machine; `DEFAULT` and files are as they are."""
+    return ["small"] if recipe in recipe_files() and recipe != DEFAULT else []
 
 
 def _written(choice: Choice) -> str:
@@ -132,7 +175,10 @@ def _lines(tree: Mapping[str, Any], reasons: Mapping[str, str], path: str = "") 
         if isinstance(value, Mapping) and value:
             found += [f"{indent}{key}:", *_lines(value, reasons, f"{place}.")]
             continue
+        # JSON keeps a text of several lines on one.
+        several = isinstance(value, str) and "\n" in value
         text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).splitlines()[0]
+        text = json.dumps(value, ensure_ascii=False) if several else text
         line = f"{indent}{key}: {text}"
         found.append(f"{line:<40}  # {reasons[place]}" if place in reasons else line)
     return found

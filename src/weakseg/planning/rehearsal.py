@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import attrgetter, getitem
 from pathlib import Path
-from typing import Any
 
 from weakseg.data.sample import Source
 from weakseg.pipeline.checks import TRAINED
@@ -21,7 +23,7 @@ PHOTOS = 20
 """Training photos of a rehearsal, and half as many of the val list."""
 STEPS = 3
 """Steps of each training."""
-ON_VAL = ("predict", "evaluate predict", "read val", "classify: tags")
+ON_VAL = ("predict", "evaluate predict", "classify: tags")
 """What is done with the photos of the val list."""
 
 
@@ -64,18 +66,21 @@ class Estimate:
         return f"about {time_text(self.total)} here ({parts})"
 
 
-def rehearse(recipe: Recipe, source: Source) -> Estimate:
+def rehearse(recipe: Recipe, source: Source, near: Path | None = None) -> Estimate:
     """Run a recipe on `PHOTOS` photos with `STEPS` steps a training, in a folder that goes.
 
     Args:
         recipe: to be timed.
-        source: its photos.
+        source: its photos. No mask of theirs is opened, but for a recipe that learns from true masks.
+        near: where the run is going to be: the folder is made beside it.
 
     Raises:
         WeaksegError: what would stop the run itself.
     """
     few, short = _few(recipe, source), _short(recipe, source)
-    with tempfile.TemporaryDirectory(prefix="weakseg-") as folder, timing() as timed:
+    parents = near.absolute().parents if near is not None else ()
+    beside = next((parent for parent in parents if parent.is_dir()), None)
+    with tempfile.TemporaryDirectory(prefix=".weakseg-", dir=beside) as folder, timing() as timed:
         run = execute(short, few, Path(folder), rehearsal=True)
         seconds = {name: float(run.record(name)["seconds"]) for name in recipe.stages}
     return Estimate({name: _scaled(name, value, timed, recipe, source, few) for name, value in seconds.items()})
@@ -87,32 +92,32 @@ def _few(recipe: Recipe, source: Source) -> Source:
     splits = {data.train: spread(source.splits[data.train], PHOTOS)}
     if data.val in source.splits and data.val != data.train:
         splits[data.val] = spread(source.splits[data.val], PHOTOS // 2)
+    if not recipe.uses_true_masks:
+        splits = {name: [replace(sample, mask=None) for sample in samples] for name, samples in splits.items()}
     return replace(source, splits=splits, warnings=(), problems=())
 
 
 def _short(recipe: Recipe, source: Source) -> Recipe:
-    """The recipe with a few steps a training."""
+    """The recipe with a few steps a training, on one device."""
     tree = recipe.model_dump(mode="json")
     tree["data"]["score"] = None
+    tree["hardware"]["devices"] = 1
     photos = min(PHOTOS, len(source.splits[recipe.data.train]))
-    for section in _schedules(tree, recipe).values():
-        section["epochs"] = max(1, STEPS * min(section["batch_size"], photos) // photos)
+    for stage in TRAINED:
+        if stage in recipe.stages:
+            section = reduce(getitem, schedule_key(recipe, stage).split("."), tree)
+            section["epochs"] = math.ceil(STEPS / max(1, photos // min(section["batch_size"], photos)))
     return validate(tree)
 
 
-def _schedules(tree: dict[str, Any], recipe: Recipe) -> dict[str, dict[str, Any]]:
-    """The sections ``train`` of the stages that train, by stage."""
-    found: dict[str, dict[str, Any]] = {
-        name: tree[name]["train"] for name in TRAINED if name in recipe.stages and name != "relate"
-    }
-    if "relate" in recipe.stages:
-        found["relate"] = tree["relate"][recipe.relate.method.replace("-", "_")]["train"]
-    return found
+def schedule_key(recipe: Recipe, stage: str) -> str:
+    """Where a recipe says how long a stage trains, as "relate.irnet.train"."""
+    return f"relate.{recipe.relate.method.replace('-', '_')}.train" if stage == "relate" else f"{stage}.train"
 
 
 def schedule_of(recipe: Recipe, stage: str) -> Schedule:
     """How long a stage trains."""
-    schedule: Schedule = recipe.relate.chosen.train if stage == "relate" else getattr(recipe, stage).train
+    schedule: Schedule = attrgetter(schedule_key(recipe, stage))(recipe)
     return schedule
 
 

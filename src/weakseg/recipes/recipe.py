@@ -73,7 +73,7 @@ class Recipe(BaseModel):
         if order != sorted(set(order)):
             raise ValueError(f"stages must be distinct and in the order {', '.join(STAGES)}")
         for stage, reads in READS.items():
-            missing = [name for name in reads.needed if name not in self.stages and self._cannot_do_without(name)]
+            missing = [name for name in reads.needed if name not in self.stages and self._needs(stage, name)]
             if stage in self.stages and missing:
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
         if "classify" in self.stages and not SEEDS.get(self.classify.method).trained:
@@ -83,10 +83,10 @@ class Recipe(BaseModel):
         self._check_walks()
         return self
 
-    def _cannot_do_without(self, stage: StageName) -> bool:
-        if stage == "classify":
+    def _needs(self, stage: StageName, other: StageName) -> bool:
+        if other == "classify":
             return SEEDS.get(self.classify.method).trained
-        return not (stage == "refine" and self.uses_true_masks)
+        return not (stage == "segment" and other == "refine" and self.uses_true_masks)
 
     def _check_walks(self) -> None:
         """A walk, and the search for instances, need the affinity network that was made for them."""

@@ -67,9 +67,9 @@ class SegmentationNet(nn.Module):
         if not self.balance:
             total = F.cross_entropy(logits, labels, ignore_index=255, reduction="sum")
             return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
-        counts = torch.bincount(labels[labels != 255], minlength=logits.shape[1]).to(logits.dtype)
+        counts = torch.bincount(labels[labels != 255], minlength=logits.shape[1]).float()
         weights = counts.clamp(min=1).pow(-self.balance)
-        total = F.cross_entropy(logits, labels, weights, ignore_index=255, reduction="sum")
+        total = F.cross_entropy(logits.float(), labels, weights, ignore_index=255, reduction="sum")
         return {"cross_entropy": total / (weights * counts).sum().clamp(min=1e-6)}
 
     def new_parameters(self) -> list[nn.Parameter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from weakseg.segmentation.inference import PredictSettings, segment_photo
 from weakseg.training.checkpoint import load_weights
 from weakseg.training.optim import Schedule
 from weakseg.training.photos import undone
-from weakseg.training.train import WEIGHTS, Trainer
+from weakseg.training.train import WEIGHTS, Trainer, rise
 
 ReadMask = Callable[[Sample], Array]
 Output = Callable[[Sample], Path]
@@ -60,8 +61,10 @@ def selftrain(
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
     """
-    summary: dict[str, Any] = {}
-    if not (folder / WEIGHTS).exists():
+    if (folder / WEIGHTS).exists():  # the labelling was interrupted
+        risen = rise(trainer.log, "selftrain")
+        summary: dict[str, Any] = {} if risen is None else {"rose": risen}
+    else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
         summary = segment(network, images, read_mask, folder, trainer, **own)
     load_weights(folder / WEIGHTS, network)
@@ -91,7 +94,7 @@ def label_anew(
 
     Args:
         network: trained, in eval mode, on ``device``.
-        images: photos with tags.
+        images: photos with tags; a mask has the photo's own size, whatever the working size.
         read_mask: reads the mask of a photo before, values as on disk.
         masks: where the new one goes.
         confidence: where the probability of each pixel's label goes.
@@ -103,13 +106,16 @@ def label_anew(
     classes = images.classes
 
     def load(sample: Sample) -> tuple[Array, Array]:
-        return sample.read_image(), classes.to_labels(read_mask(sample))
+        return replace(sample, long_side=None).read_image(), classes.to_labels(read_mask(sample))
 
     todo = undone(images.samples, load, masks, title="selftrain: masks", workers=workers)
     for sample, (image, before) in todo:
         allowed = [0, *(np.flatnonzero(classes.multi_hot(sample.tags)) + 1).tolist()]
-        found = segment_photo(network, image, views, device, long_side, allowed)
-        labels, sure = keep_lost(found.labels, found.confidence, torch.from_numpy(before))
+        if allowed == [0]:
+            labels, sure = torch.zeros(before.shape, dtype=torch.uint8), torch.ones(before.shape)
+        else:
+            found = segment_photo(network, image, views, device, long_side, allowed)
+            labels, sure = keep_lost(found.labels, found.confidence, torch.from_numpy(before))
         write_gray(confidence(sample), (sure * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.
         write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)
