@@ -24,8 +24,8 @@ from weakseg.pipeline.execute import execute
 from weakseg.recipes.loading import load_recipe
 
 RECIPES = ("affinitynet", "irnet", "sipe", "vwe", "cpn")
-ONE_EPOCH = ("classify", "relate.affinitynet", "relate.irnet", "segment")
-KEPT = ("localize/maps", "refine/masks", "refine/confidence", "predict/masks")
+ONE_EPOCH = ("classify", "relate.affinitynet", "relate.irnet", "selftrain", "segment")
+KEPT = ("localize/maps", "refine/masks", "refine/confidence", "selftrain/masks", "predict/masks")
 CHUNK = 16  # letters of a hash
 
 

@@ -43,9 +43,10 @@ def written(run: Manifest) -> str:
     names = [name for name in run["stages"] if name != "evaluate"]
     total = sum(run["stages"][name]["seconds"] for name in names)
     machine = run["machine"]
+    photos, peak = run["lists"]["train"]["images"], run["peak_memory_mib"]
     told = (
-        f"`{run['recipe']}` on {run['data']}: {run['lists']['train']['images']} training photos, {total / 60:.1f} min "
-        f"in all, {run['peak_memory_mib']} MiB at most. photos/s: each photo counted once an epoch; selftrain also labels every photo once. "
+        f"`{run['recipe']}` on {run['data']}: {photos} training photos, {total / 60:.1f} min in all, {peak} MiB at most. "
+        "photos/s: each photo counted once an epoch; selftrain also labels every photo once. "
         f"{machine['name']}, {machine['threads']} threads, seed {run['seed']}, torch {run['libraries']['torch']}, "
         f"weakseg {run['weakseg']}, {run['finished'][:10]}."
     )
