@@ -45,8 +45,8 @@ def written(run: Manifest) -> str:
     machine = run["machine"]
     photos, peak = run["lists"]["train"]["images"], run["peak_memory_mib"]
     told = (
-        f"`{run['recipe']}` on {run['data']}: {photos} training photos, {total / 60:.1f} min in all, {peak} MiB at most. "
-        "photos/s: each photo counted once an epoch; selftrain also labels every photo once. "
+        f"`{run['recipe']}` on {run['data']}: {photos} training photos, {total / 60:.1f} min in all, {peak} MiB at "
+        "most. photos/s: each photo counted once an epoch; selftrain also labels every photo once. "
         f"{machine['name']}, {machine['threads']} threads, seed {run['seed']}, torch {run['libraries']['torch']}, "
         f"weakseg {run['weakseg']}, {run['finished'][:10]}."
     )
