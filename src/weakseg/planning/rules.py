@@ -24,7 +24,7 @@ MOST_STEPS = 4000
 UNTAGGED = 0.2
 """Share of photos without a tag from which the background outnumbers the classes by far."""
 GIB = 1 << 30
-TIGHT = 4 * GIB
+TIGHT = 6 * GIB
 """Free memory below which photos are looked at and learnt from smaller and in smaller batches."""
 
 
