@@ -1,6 +1,6 @@
 """Write the table of planned runs beside the upper bound with the same plan, from the runs' manifests.
 
-python benchmarks/auto.py runs/animals-auto:runs/animals-upper runs/tiles-auto:runs/tiles-upper
+python benchmarks/auto.py runs/animals-auto:runs/animals-upper runs/tiles-auto:runs/tiles-upper --name animals tiles
 
 with --into README.md to put it there.
 """

@@ -42,6 +42,8 @@ def smaller(command: list[str], desk: Path) -> list[str]:
     """What makes a command of the README quick."""
     if command[0] == "run" and command[1].startswith("--"):  # planned
         return [*tiny.overrides(), *tiny.AUTO]
+    if command[0] == "plan":
+        return tiny.AUTO
     return ["--with", str(tiny.write_overlay(desk))] if command[0] == "run" else []
 
 
