@@ -260,6 +260,7 @@ def test_make_bench_runs_every_kernel() -> None:
     assert set(places) >= {*KERNELS, "refinements", "refinements-all"}
 
 
+@pytest.mark.slow
 def test_planned_runs_are_written_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = f"voc:{tiny.write_photos(tmp_path / 'photos')}"
     weak = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO])

@@ -96,6 +96,7 @@ def test_many_photos_without_a_tag_make_rare_labels_count_more():
 def test_grey_photos_do_without_a_dense_crf():
     found = planned(replace(ANIMALS, grey=True), recipe="auto")
     assert (found.selftrain.views.crf, found.predict.crf) == (None, None)
+    assert found.segment.pooled_epsilon > planned(ANIMALS, recipe="auto").segment.pooled_epsilon
     assert planned(ANIMALS, recipe="auto").predict.crf == "deeplabv2"
 
 

@@ -15,7 +15,7 @@ from weakseg.recipes.loading import load_recipe
 from weakseg.training.progress import Timed
 
 
-@pytest.mark.parametrize("recipe", ["auto", "irnet", "supervised"])
+@pytest.mark.parametrize("recipe", ["auto", pytest.param("irnet", marks=pytest.mark.slow), "supervised"])
 def test_every_stage_is_timed_and_nothing_stays(recipe: str, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     tiny.write_photos(tmp_path / "photos")

@@ -116,6 +116,18 @@ def test_loss_is_the_mean_over_labelled_pixels() -> None:
     assert unlabelled["cross_entropy"] == 0
 
 
+def test_only_what_is_pooled_from_whole_photos_takes_the_epsilon() -> None:
+    net = small_net()
+    before = {name: module.eps for name, module in net.named_modules() if isinstance(module, _BatchNorm)}
+    net.set_pooled_epsilon(0.25)
+    after = {name: module.eps for name, module in net.named_modules() if isinstance(module, _BatchNorm)}
+    changed = [name for name in before if before[name] != after[name]]
+    assert len(changed) == 1
+    assert after[changed[0]] == 0.25
+    pooled = net.get_submodule(changed[0].rpartition(".")[0])
+    assert any(isinstance(module, torch.nn.AdaptiveAvgPool2d) for module in pooled.modules())
+
+
 @pytest.mark.parametrize("balance", [0.5, 1.0])
 def test_balance_counts_pixels_of_rare_labels_more(balance: float) -> None:
     net, images = small_net().eval(), torch.randn(2, 3, 32, 32)

@@ -197,7 +197,8 @@ def _instances(context: Context) -> dict[str, Any]:
 
 
 def _selftrain_settings(recipe: Recipe) -> Any:
-    network = [recipe.segment.network, recipe.segment.balance, plain(backbone_of(recipe, "selftrain"))]
+    own = recipe.segment
+    network = [own.network, own.balance, own.pooled_epsilon, plain(backbone_of(recipe, "selftrain"))]
     return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
 
 

@@ -103,10 +103,11 @@ def segmentation_network(
         section = replace(section, weights="none")
     with _seeded(recipe, stage):
         network = SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
-    if recipe.segment.balance:
-        if not isinstance(network, SegmentationNet):
-            raise WeaksegError(f"segment.balance: {recipe.segment.network} brings a loss of its own; set it to 0")
+    if isinstance(network, SegmentationNet):
         network.balance = recipe.segment.balance
+        network.set_pooled_epsilon(recipe.segment.pooled_epsilon)
+    elif recipe.segment.balance:
+        raise WeaksegError(f"segment.balance: {recipe.segment.network} brings a loss of its own; set it to 0")
     return network
 
 

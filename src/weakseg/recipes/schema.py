@@ -11,7 +11,7 @@ from weakseg.data.transforms import Augmentation
 from weakseg.methods.base import Views
 from weakseg.refine.background import BackgroundSettings
 from weakseg.segmentation.inference import PredictSettings
-from weakseg.settings import Count, NonNegative, PositiveInt, Unit, settings
+from weakseg.settings import Count, NonNegative, Positive, PositiveInt, Unit, settings
 from weakseg.training.optim import Schedule
 
 
@@ -131,6 +131,9 @@ class SegmentSettings:
     balance: Unit = 0.0
     """How much rare labels count in the loss: a pixel weighs its label's frequency in the batch to the power of minus
     this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too."""
+    pooled_epsilon: Positive = 1e-5
+    """Added to the variance of the features of whole photos where DeepLabV3+ normalises them. Photos that look alike
+    want more: their variance is below what it drifts by, and every photo comes out in one label."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()

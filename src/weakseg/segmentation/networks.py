@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import segmentation_models_pytorch as smp
 import torch
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -71,6 +72,14 @@ class SegmentationNet(nn.Module):
         weights = counts.clamp(min=1).pow(-self.balance)
         total = F.cross_entropy(logits.float(), labels, weights, ignore_index=255, reduction="sum")
         return {"cross_entropy": total / (weights * counts).sum().clamp(min=1e-6)}
+
+    def set_pooled_epsilon(self, epsilon: float) -> None:
+        """Set what is added to the variance where features of whole photos (1 x 1) are normalised."""
+        for module in self.network.modules():
+            if isinstance(module, ASPPPooling):
+                for layer in module.modules():
+                    if isinstance(layer, nn.BatchNorm2d):
+                        layer.eps = epsilon
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from the backbone."""
