@@ -17,14 +17,16 @@ from weakseg.files import put_between
 HEADINGS = ("data", "first masks", "pseudo masks", "val", "`supervised`", "share", "background alone", "time", "GiB")
 
 
-def row(auto: Manifest, upper: Manifest, data: str) -> tuple[str, ...]:
-    """A data set: mIoU of masks and predictions, of the upper bound, and what it took."""
+def row(auto: Manifest, upper: Manifest | None, data: str) -> tuple[str, ...]:
+    """A data set: mIoU of masks and predictions, of the upper bound where it was run, and what it took."""
     scores = auto["metrics"]
-    val, bound = miou(scores["predict"]), miou(upper["metrics"]["predict"])
+    val = miou(scores["predict"])
+    bound = None if upper is None else miou(upper["metrics"]["predict"])
+    upper_cells = ("", "") if bound is None else (f"{bound:.1f}", f"{100 * val / bound:.0f} %")
     alone = background_alone(scores["predict"])
     masks = [f"{miou(scores[stage]):.1f}" for stage in ("refine", "selftrain")]
     gib = f"{auto['peak_memory_mib'] / 1024:.1f}"
-    return data, *masks, f"{val:.1f}", f"{bound:.1f}", f"{100 * val / bound:.0f} %", f"{alone:.1f}", minutes(auto), gib
+    return data, *masks, f"{val:.1f}", *upper_cells, f"{alone:.1f}", minutes(auto), gib
 
 
 def background_alone(entry: Manifest) -> float:
@@ -34,7 +36,7 @@ def background_alone(entry: Manifest) -> float:
     return 100 * pixels["background"] / sum(pixels.values()) / len(present)
 
 
-def written(pairs: list[tuple[Manifest, Manifest]], names: list[str]) -> str:
+def written(pairs: list[tuple[Manifest, Manifest | None]], names: list[str]) -> str:
     """The table and the line that says where its figures come from."""
     rows = [row(auto, upper, name) for (auto, upper), name in zip(pairs, names, strict=True)]
     first = pairs[0][0]
@@ -53,14 +55,14 @@ def written(pairs: list[tuple[Manifest, Manifest]], names: list[str]) -> str:
 def main() -> None:
     """Print the table, or put it between its marks in a file."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("runs", nargs="+", metavar="AUTO:SUPERVISED", help="two run directories of one data set")
+    options.add_argument("runs", nargs="+", metavar="AUTO[:SUPERVISED]", help="runs of one data set")
     options.add_argument("--name", nargs="+", required=True, help="of each data set")
     options.add_argument("--into", type=Path, help="file with <!-- table:auto --> and <!-- end -->")
     given = options.parse_args()
     pairs = []
     for text in given.runs:
         auto, _, upper = text.partition(":")
-        pairs.append((read(Path(auto)), read(Path(upper))))
+        pairs.append((read(Path(auto)), read(Path(upper)) if upper else None))
     text = written(pairs, given.name)
     if given.into is None:
         print(text)
