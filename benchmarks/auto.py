@@ -12,7 +12,6 @@ from pathlib import Path
 
 import document
 from tables import Manifest, minutes, miou, read
-from weakseg.files import put_between
 
 HEADINGS = ("data", "first masks", "pseudo masks", "val", "`supervised`", "share", "background alone", "time", "GiB")
 
@@ -67,10 +66,7 @@ def main() -> None:
         auto, _, upper = text.partition(":")
         pairs.append((read(Path(auto)), read(Path(upper)) if upper else None))
     text = written(pairs, given.name)
-    if given.into is None:
-        print(text)
-    else:
-        put_between(given.into, "auto", text)
+    document.publish(text, "auto", given.into)
 
 
 if __name__ == "__main__":

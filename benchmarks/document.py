@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from weakseg.errors import WeaksegError
+from weakseg.files import put_between
 
 
 def command(main: Callable[[], None]) -> None:
@@ -17,6 +18,14 @@ def command(main: Callable[[], None]) -> None:
     except WeaksegError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def publish(text: str, name: str, into: Path | None) -> None:
+    """Print a text, or put it in the place of a name in a document."""
+    if into is None:
+        print(text)
+    else:
+        put_between(into, name, text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import document
 from tables import Manifest, read
-from weakseg.files import put_between
 from weakseg.pipeline.checks import TRAINED
 
 HEADINGS = ("stage", "what", "time, s", "share", "photos/s", "cores busy")
@@ -60,10 +59,7 @@ def main() -> None:
     options.add_argument("--into", type=Path, help="file with <!-- table:stages --> and <!-- end -->")
     given = options.parse_args()
     text = written(read(given.run))
-    if given.into is None:
-        print(text)
-    else:
-        put_between(given.into, "stages", text)
+    document.publish(text, "stages", given.into)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from typing import Any
 import yaml
 
 import document
-from weakseg.files import put_between
 
 Manifest = dict[str, Any]
 
@@ -106,10 +105,7 @@ def main() -> None:
     given = options.parse_args()
     others, systems = ([read(folder) for folder in folders] for folders in (given.refined, given.beside))
     text = written(read(given.weak), read(given.upper), others, systems)
-    if given.into is None:
-        print(text)
-    else:
-        put_between(given.into, "animals", text)
+    document.publish(text, "animals", given.into)
 
 
 if __name__ == "__main__":

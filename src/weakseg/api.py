@@ -18,11 +18,12 @@ from weakseg.data.sample import Array, Classes
 from weakseg.data.source import Source, open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json
-from weakseg.pipeline.networks import segmentation_network, segmentation_weights, trained
+from weakseg.pipeline.networks import segmentation_network, segmentation_weights
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.run import run_and_draw
 from weakseg.segmentation.inference import segment_photo
+from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
 
 

@@ -24,8 +24,9 @@ from weakseg.methods.cam.cam import PlainCam
 from weakseg.methods.registry import SEEDS
 from weakseg.ops.maps import max_normalise
 from weakseg.ops.views import photo_tensor
-from weakseg.pipeline.networks import affinity_network, trained
+from weakseg.pipeline.networks import affinity_network
 from weakseg.pipeline.rundir.run import Run
+from weakseg.training.checkpoint import trained
 
 STAGES = ("classify", "localize", "relate", "refine", "instances", "evaluate")
 SHORT = f"stages=[{','.join(STAGES)}]"

@@ -34,9 +34,8 @@ def run(
     from weakseg.report.run import run_and_draw
 
     changes = list(overrides or [])
-    if (
-        recipe is not None and "=" in recipe and not recipe.endswith((".yaml", ".yml"))
-    ):  # no recipe was named, and what stands in its place is an override
+    # Where no recipe is named, the first override stands in its place.
+    if recipe is not None and "=" in recipe and not recipe.endswith((".yaml", ".yml")):
         changes.insert(0, recipe)
         recipe = None
     if recipe is None or plan:

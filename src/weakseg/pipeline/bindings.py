@@ -20,7 +20,6 @@ from weakseg.pipeline.networks import (
     backbone_of,
     seed_method,
     segmentation_network,
-    trained,
     weights_key,
 )
 from weakseg.pipeline.refinement import build_refinement
@@ -37,7 +36,7 @@ from weakseg.pipeline.stages.selftrain import selftrain
 from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.stages import StageName
 from weakseg.settings import plain
-from weakseg.training.checkpoint import load_weights
+from weakseg.training.checkpoint import load_weights, trained
 from weakseg.training.progress import say
 
 
@@ -234,8 +233,9 @@ def _segment_inputs(context: Context) -> Any:
 def _segment(context: Context) -> dict[str, Any]:
     section = context.recipe.segment
     read: Callable[[Sample], Array] = context.read_pseudo_mask
-    network = segmentation_network(context.recipe, len(context.train.classes), pretrained=True)
-    if section.start == "selftrain":
+    fresh = section.start == "backbone"
+    network = segmentation_network(context.recipe, len(context.train.classes), pretrained=fresh)
+    if not fresh:
         load_weights(context.run.weights_path("selftrain"), network)
     if context.recipe.uses_true_masks:
         with_masks = {sample.id: sample for sample in context.true_masks("train").samples}

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -21,10 +20,8 @@ from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.stages import StageName
 from weakseg.segmentation.networks import SEGMENTATION_NETWORKS, SegmentationNet
-from weakseg.training.checkpoint import load_weights
+from weakseg.training.checkpoint import Network
 from weakseg.training.seeding import derive_seed
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 def backbone_of(recipe: Recipe, stage: str) -> BackboneSettings:
@@ -138,13 +135,6 @@ def segmentation_weights(run: Run, recipe: Recipe) -> Path:
             f"{run.folder}: no trained segmentation network there; finish `weakseg run` with a segment stage"
         )
     return weights
-
-
-def trained(model: Network, weights: Path, device: torch.device) -> Network:
-    """Load a trained state and make the network ready for inference on ``device``."""
-    load_weights(weights, model)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model.eval()
 
 
 def _backbone(recipe: Recipe, stage: str, *, pretrained: bool) -> Backbone:

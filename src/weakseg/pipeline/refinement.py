@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 
-from weakseg.pipeline.networks import affinity_network, trained
+from weakseg.pipeline.networks import affinity_network
 from weakseg.recipes.recipe import Recipe
 from weakseg.refine.base import Refine
 from weakseg.refine.registry import REFINEMENTS, one_after_the_other
+from weakseg.training.checkpoint import trained
 
 
 def build_refinement(recipe: Recipe, weights: Path, device: torch.device) -> Refine:

@@ -13,10 +13,11 @@ from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import write_json
 from weakseg.methods.vwe.vwe import VWE
-from weakseg.pipeline.networks import seed_method, trained
+from weakseg.pipeline.networks import seed_method
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.word_pages import draw_pages
 from weakseg.report.word_search import Word, find_words
+from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
 from weakseg.training.progress import say, track
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -31,6 +33,13 @@ def load_weights(path: Path, model: nn.Module) -> None:
         raise WeaksegError(
             f"{path}: cannot load the weights ({reason}); delete its folder to have them made again"
         ) from error
+
+
+def trained(model: Network, weights: Path, device: torch.device) -> Network:
+    """Load a trained state and make the network ready for inference on ``device``. Raises as `load_weights`."""
+    load_weights(weights, model)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from weakseg.data.sample import Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.networks import segmentation_network, segmentation_weights, trained
+from weakseg.pipeline.networks import segmentation_network, segmentation_weights
 from weakseg.pipeline.newphotos.predictions import Places, Predictions
 from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stage import less_memory
 from weakseg.segmentation.inference import segment_photo
+from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
 from weakseg.training.memory import allocating
 from weakseg.training.progress import track

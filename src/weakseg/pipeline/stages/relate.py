@@ -13,7 +13,7 @@ from weakseg.data.sample import ImageSet, Sample
 from weakseg.methods.base import AffinityMethod, ReadMaps
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.stages.mapped import undone_maps
-from weakseg.training.checkpoint import load_weights, save_weights
+from weakseg.training.checkpoint import save_weights, trained
 from weakseg.training.progress import track
 from weakseg.training.train import WEIGHTS, Trainer
 
@@ -48,9 +48,7 @@ def relate(
     examples = method.examples(images, read_maps, folder, (net.mean, net.std))
     own = method.settings
     summary = trainer.fit(network, examples, own.train, folder, seed=seed, title="relate")
-    load_weights(folder / WEIGHTS, network)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found = method.finish(network.eval(), _photos(images, device))
+    found = method.finish(trained(network, folder / WEIGHTS, device), _photos(images, device))
     if found:
         save_weights(folder / WEIGHTS, network)  # in one step: a run that is killed before it trains no further
     return summary | found

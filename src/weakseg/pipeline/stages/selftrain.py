@@ -16,7 +16,7 @@ from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import Augmentation
 from weakseg.pipeline.stages.segment import segment
 from weakseg.segmentation.inference import PredictSettings, segment_photo
-from weakseg.training.checkpoint import load_weights
+from weakseg.training.checkpoint import trained
 from weakseg.training.optim import Schedule
 from weakseg.training.photos import undone
 from weakseg.training.train import WEIGHTS, Trainer, rise
@@ -67,11 +67,9 @@ def selftrain(
     else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
         summary = segment(network, images, read_mask, folder, trainer, **own)
-    load_weights(folder / WEIGHTS, network)
     device = trainer.fabric.device
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
-    label_anew(network.eval(), images, read_mask, masks, confidence, **looks)
+    label_anew(trained(network, folder / WEIGHTS, device), images, read_mask, masks, confidence, **looks)
     return summary
 
 
