@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,13 +24,13 @@ LAPTOP = Machine(cores=2, memory=16 * GIB)
 ANIMALS = Fingerprint(749, 6, 0, 90, 1.3, (240, 320), 320, grey=False)
 
 
-def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet"):
+def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet", given: Sequence[str] = ()):
     overlays = [] if recipe == "auto" else ["small"]
     settings = [
         f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
-        for key, value, _ in choices(photos, machine, load_recipe(recipe, overlays))
+        for key, value, _ in choices(photos, machine, load_recipe(recipe, overlays, given))
     ]
-    return load_recipe(recipe, overlays, settings)
+    return load_recipe(recipe, overlays, [*settings, *given])
 
 
 def test_what_small_was_made_for_is_planned_as_small():
@@ -98,6 +99,21 @@ def test_grey_photos_do_without_a_dense_crf():
     assert (found.selftrain.views.crf, found.predict.crf) == (None, None)
     assert found.segment.pooled_epsilon > planned(ANIMALS, recipe="auto").segment.pooled_epsilon
     assert planned(ANIMALS, recipe="auto").predict.crf == "deeplabv2"
+
+
+@pytest.mark.parametrize(
+    ("machine", "given", "rates"),
+    [
+        (LAPTOP, [], (3, 6, 9)),
+        (Machine(16, 64 * GIB, 80 * GIB), [], (3, 6, 9)),
+        (LAPTOP, ["backbone.output_stride=8"], (6, 12, 18)),
+    ],
+)
+def test_atrous_rates_follow_the_crop(machine, given, rates):
+    assert planned(ANIMALS, machine, "auto", given).segment.atrous_rates == rates
+    tiny = planned(replace(ANIMALS, size=(64, 64), long_side=64), machine, "auto", given).segment.atrous_rates
+    assert tiny[0] >= 1
+    assert tiny < rates
 
 
 def test_the_file_is_the_recipe_with_its_reasons(tmp_path):

@@ -61,6 +61,21 @@ def test_atrous_rates_go_with_the_output_stride(stride: int, rates: set[int]) ->
     assert NETS[stride].backbone.strides[-1] == stride
 
 
+def test_atrous_rates_can_be_set_for_small_crops() -> None:
+    net = small_net()
+    net.set_atrous_rates((2, 4, 5))
+    pool = net.network.decoder.aspp[0].convs
+    for branch, rate in zip(list(pool)[1:4], (2, 4, 5), strict=True):
+        width = next(part.in_channels for part in branch.modules() if isinstance(part, nn.Conv2d))
+        features = torch.randn(1, width, 15, 15, requires_grad=True)
+        branch.eval()(features)[0, :, 7, 7].sum().backward()
+        assert features.grad is not None
+        rows, columns = features.grad[0].abs().sum(0).nonzero().unbind(1)
+        assert {7 - rate, 7, 7 + rate} == set(rows.tolist()) == set(columns.tolist())
+    with pytest.raises(WeaksegError, match=r"segment\.atrous_rates has 2 rates; this network takes 3"):
+        net.set_atrous_rates((1, 2))
+
+
 def test_the_backbone_comes_with_its_weights_and_normalisation() -> None:
     net = build_segmentation("deeplabv3plus", backbone_name="tf_efficientnet_lite0", n_labels=7, dilation=False)
     expected = build_backbone("tf_efficientnet_lite0", dilation=False).state_dict()

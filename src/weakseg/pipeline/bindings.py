@@ -197,7 +197,7 @@ def _instances(context: Context) -> dict[str, Any]:
 
 def _selftrain_settings(recipe: Recipe) -> Any:
     own = recipe.segment
-    network = [own.network, own.balance, own.pooled_epsilon, plain(backbone_of(recipe, "selftrain"))]
+    network = [own.network, own.balance, own.pooled_epsilon, own.atrous_rates, plain(backbone_of(recipe, "selftrain"))]
     return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
 
 

@@ -103,8 +103,12 @@ def segmentation_network(
     if isinstance(network, SegmentationNet):
         network.balance = recipe.segment.balance
         network.set_pooled_epsilon(recipe.segment.pooled_epsilon)
+        if recipe.segment.atrous_rates is not None:
+            network.set_atrous_rates(recipe.segment.atrous_rates)
     elif recipe.segment.balance:
         raise WeaksegError(f"segment.balance: {recipe.segment.network} brings a loss of its own; set it to 0")
+    elif recipe.segment.atrous_rates is not None:
+        raise WeaksegError(f"segment.atrous_rates: {recipe.segment.network} is not DeepLabV3+; set it to null")
     return network
 
 

@@ -84,10 +84,9 @@ def make_plan(
     Raises:
         WeaksegError: photos or settings that cannot be used.
     """
-    base = load_recipe(recipe, _overlays(recipe))
-    photos = fingerprint(source, load_recipe(recipe, _overlays(recipe), overrides).data.train)
-    where = machine or this_machine()
-    plan = Plan(recipe, tuple(overrides), tuple(choices(photos, where, base)), photos, where)
+    given = load_recipe(recipe, _overlays(recipe), overrides)
+    photos, where = fingerprint(source, given.data.train), machine or this_machine()
+    plan = Plan(recipe, tuple(overrides), tuple(choices(photos, where, given)), photos, where)
     _ = plan.recipe  # a wrong override is said here
     return plan
 

@@ -24,6 +24,8 @@ MOST_STEPS = 4000
 UNTAGGED = 0.2
 """Share of photos without a tag from which the background outnumbers the classes by far."""
 GIB = 1 << 30
+ASPP_CROP = 513
+"""Side of the crops that DeepLabV3+'s atrous rates were published with."""
 TIGHT = 6 * GIB
 """Free memory below which photos are looked at and learnt from smaller and in smaller batches."""
 
@@ -49,6 +51,8 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
     work = min(photos.long_side, longest)
     batch = 8 if tight else 16
     yield from _sizes(photos, machine, work, longest)
+    if recipe.segment.network == "deeplabv3plus":
+        yield _atrous_rates(machine, work, recipe)
     yield from _trainings(photos, batch, recipe)
     yield from _walks(work)
     if photos.grey:
@@ -77,8 +81,7 @@ def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> It
     """Working size and crops."""
     reduced = f"nine of ten photos are below {photos.long_side} px"
     yield Choice("data.long_side", max(32, longest), reduced)
-    largest = 448 if machine.gpu else 256
-    crop = _multiple(0.8 * work, 32, least=64, most=largest)
+    crop, largest = _crop(machine, work)
     why = f"{crop} of about {work} px; at most {largest} on {'a GPU' if machine.gpu else 'a CPU'}"
     yield Choice("classify.augment.crop", crop, why)
     sides = [max(16, round(crop * 0.875)), round(crop * 1.5)]
@@ -89,6 +92,21 @@ def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> It
         yield Choice(f"relate.{name}.augment.crop", related, why if related == crop else "the least that pairs need")
     yield Choice("selftrain.augment.crop", crop, why)
     yield Choice("segment.augment.crop", crop, why)
+
+
+def _crop(machine: Machine, work: int) -> tuple[int, int]:
+    """Side of the crops, and the largest that the machine takes."""
+    largest = 448 if machine.gpu else 256
+    return _multiple(0.8 * work, 32, least=64, most=largest), largest
+
+
+def _atrous_rates(machine: Machine, work: int, recipe: Recipe) -> Choice:
+    """Rates of ASPP that reach as large a part of a crop as the paper's do."""
+    crop, _ = _crop(machine, work)
+    stride = (recipe.segment.backbone or recipe.backbone).output_stride
+    # At the paper's rates the outer taps see nothing in a crop of 256, and noise in a whole photo of 320.
+    rates = [max(1, round(rate * 16 / stride * crop / ASPP_CROP)) for rate in (6, 12, 18)]
+    return Choice("segment.atrous_rates", rates, f"6, 12 and 18 at stride 16 are made for crops of {ASPP_CROP}")
 
 
 def _trainings(photos: Fingerprint, batch: int, recipe: Recipe) -> Iterator[Choice]:

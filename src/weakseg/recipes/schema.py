@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval, Lt
+from annotated_types import Ge, Interval, Lt, MinLen
 
 from weakseg.backbones.backbone import BackboneSettings
 from weakseg.data.transforms import Augmentation
@@ -134,6 +134,10 @@ class SegmentSettings:
     pooled_epsilon: Positive = 1e-5
     """Added to the variance of the features of whole photos where DeepLabV3+ normalises them. Photos that look alike
     want more: their variance is below what it drifts by, and every photo comes out in one label."""
+    atrous_rates: Annotated[tuple[PositiveInt, ...], MinLen(1)] | None = None
+    """How far the branches of DeepLabV3+'s ASPP look, in pixels of the last level; null for the paper's 6, 12, 18 at output
+    stride 16 and twice that at 8, made for crops of 513 pixels. A tap that falls outside of every crop is never trained, yet
+    meets pixels in photos that are larger than the crops."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import segmentation_models_pytorch as smp
 import torch
-from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPP, ASPPPooling
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,6 +80,25 @@ class SegmentationNet(nn.Module):
                 for layer in module.modules():
                     if isinstance(layer, nn.BatchNorm2d):
                         layer.eps = epsilon
+
+    def set_atrous_rates(self, rates: Sequence[int]) -> None:
+        """Set how far the branches of ASPP look, in pixels of the last level: one rate for each dilated convolution.
+
+        Raises:
+            WeaksegError: a network without ASPP, or with another number of branches.
+        """
+        branches = [
+            [part for part in branch.modules() if isinstance(part, nn.Conv2d) and part.kernel_size == (3, 3)]
+            for module in self.network.modules()
+            if isinstance(module, ASPP)
+            for branch in cast(nn.ModuleList, module.convs)
+        ]
+        dilated = [convolutions for convolutions in branches if convolutions]
+        if len(dilated) != len(rates):
+            raise WeaksegError(f"segment.atrous_rates has {len(rates)} rates; this network takes {len(dilated)}")
+        for convolutions, rate in zip(dilated, rates, strict=True):
+            for convolution in convolutions:
+                convolution.dilation = convolution.padding = (rate, rate)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from the backbone."""
