@@ -63,7 +63,7 @@ class Calibration:
 
     @property
     def bias(self) -> float:
-        """Mean confidence less accuracy over all pixels, -1 to 1: above 0 the masks are too sure; nan without pixels."""
+        """Mean confidence less accuracy, -1 to 1: above 0 the masks are too sure of themselves; nan without pixels."""
         gaps = sum(part.pixels * (part.confidence - part.accuracy) for part in self.bins)
         return gaps / self.pixels if self.pixels else float("nan")
 

@@ -154,7 +154,7 @@ class ConfusionMatrix:
         return Scores.from_confusion(self.names, self.counts)
 
     def to_dict(self) -> dict[str, dict[str, int]]:
-        """Pixels by true and predicted label, ready for JSON: ``found[true][predicted]``; what never occurs is left out.
+        """Pixels by true and predicted label, ready for JSON: ``found[true][predicted]``, without those of none.
 
         Example:
             >>> matrix = ConfusionMatrix(["cat"])
