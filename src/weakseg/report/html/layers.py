@@ -22,6 +22,8 @@ QUALITIES = (78, 60, 40)
 """Of WebP, for each size."""
 STEPS = 12
 """Of a class map's strength, where that few classes share the 255 colours of a PNG."""
+HOPELESS = 1.5
+"""Times the room that a size is expected to take from which it is not tried."""
 Colour = tuple[int, int, int, int]
 
 
@@ -38,16 +40,21 @@ class Layer:
     colours: tuple[Colour, ...]
 
 
+def present(values: Array) -> Array:
+    """The values that an array of uint8 holds, ascending."""
+    return np.flatnonzero(np.bincount(values.ravel(), minlength=256)).astype(np.uint8)
+
+
 def mask_layer(labels: Array, classes: Classes) -> Layer:
     """Labels (H, W) in the classes' colours: background is clear, 255 white."""
-    present, indices = np.unique(labels, return_inverse=True)
-    colours = []
-    for label in present.tolist():
+    colours: list[Colour] = []
+    held = present(labels)
+    for label in held.tolist():
         if label in (BACKGROUND, IGNORE):
             colours.append((0, 0, 0, 0) if label == BACKGROUND else (255, 255, 255, 255))
         else:
             colours.append((*classes.palette[classes.values[label - 1]], 255))
-    return Layer(indices.reshape(labels.shape).astype(np.uint8), tuple(colours))
+    return Layer(np.searchsorted(held, np.arange(256)).astype(np.uint8)[labels], tuple(colours))
 
 
 def map_layer(maps: ClassMaps, classes: Classes, size: tuple[int, int]) -> Layer:
@@ -77,13 +84,12 @@ def encoded(photo: Array, layers: Mapping[str, Layer], room: int) -> dict[str, s
     Returns:
         URIs by name of the layer; "photo" is the photo's.
     """
+    shape = (photo.shape[0], photo.shape[1])
     found: dict[str, str] = {}
-    tried = set()
-    for side in SIZES:
-        size = working_size((photo.shape[0], photo.shape[1]), side)
-        if size in tried:  # a photo is not made larger
+    density = 0.0  # characters per pixel of what was too long, in its smallest form
+    for size in dict.fromkeys(working_size(shape, side) for side in SIZES):  # a photo is not made larger
+        if density * size[0] * size[1] > HOPELESS * room and size != working_size(shape, SIZES[-1]):
             continue
-        tried.add(size)
         small = resize_image(photo, size)
         found = {name: _png(layer, size) for name, layer in layers.items()}
         left = room - sum(map(len, found.values()))
@@ -91,19 +97,21 @@ def encoded(photo: Array, layers: Mapping[str, Layer], room: int) -> dict[str, s
             found["photo"] = _webp(small, quality)
             if len(found["photo"]) <= left:
                 return found
-            if left <= 0 or len(found["photo"]) > 4 * left:  # no quality helps
+            if len(found["photo"]) > 4 * max(left, 0):  # no quality helps
                 break
+        density = sum(map(len, found.values())) / (size[0] * size[1])
     return found
 
 
 def _png(layer: Layer, size: tuple[int, int]) -> str:
-    used, indices = np.unique(resize_mask(layer.indices, size), return_inverse=True)
+    indices = resize_mask(layer.indices, size)
+    used = present(indices)
     colours = [layer.colours[index] for index in used.tolist()]
-    image = Image.fromarray(indices.reshape(size).astype(np.uint8))
+    image = Image.fromarray(np.searchsorted(used, np.arange(256)).astype(np.uint8)[indices])
     image.putpalette([channel for colour in colours for channel in colour[:3]])
     file = io.BytesIO()
     bits = next(bits for bits in (1, 2, 4, 8) if len(colours) <= 1 << bits)
-    image.save(file, "PNG", transparency=bytes(colour[3] for colour in colours), bits=bits, compress_level=9)
+    image.save(file, "PNG", transparency=bytes(colour[3] for colour in colours), bits=bits, compress_level=7)
     return _uri("png", file.getvalue())
 
 

@@ -17,6 +17,7 @@ from weakseg.evaluation.calibration import Calibration, Reliability
 from weakseg.evaluation.metrics import ConfusionMatrix
 from weakseg.pipeline.stage import Context
 from weakseg.report.html.doubt import Doubt, expected_ious, listed_doubt
+from weakseg.report.html.layers import present
 
 LOOKED_AT = 600
 """Photos of a list, spread over it, whose masks are read."""
@@ -196,8 +197,8 @@ def _judge(photos: PhotoList, sample: Sample, found: _Masks) -> Seen:
     if labels is None:
         return Seen(sample, sample.tags, None, None)
     doubt = photos.doubt(sample, labels, found.confidence)
-    present = [names[label - 1] for label in np.unique(labels).tolist() if label not in (BACKGROUND, IGNORE)]
-    classes = sample.tags or tuple(present)
+    found_classes = [names[label - 1] for label in present(labels).tolist() if label not in (BACKGROUND, IGNORE)]
+    classes = sample.tags or tuple(found_classes)
     if found.truth is None:
         return Seen(sample, classes, doubt, None)
     matrix = ConfusionMatrix(names)

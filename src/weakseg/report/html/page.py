@@ -30,6 +30,8 @@ from weakseg.training.progress import time_text
 
 LARGEST = 5_000_000
 """Bytes of the file."""
+SPARE = 40_000
+"""Of them for why layers are missing, which is known last."""
 LEAST_ROOM = 1_000_000
 """Characters that the photos have, however long the rest is."""
 
@@ -73,7 +75,7 @@ def write_report(folder: Path, *, data: str | None = None, context: Context | No
         Card(each.photos.role, seen, dict.fromkeys(("photo", *each.layers), "")) for each in shown for seen in each.seen
     ]
     photos = Photos(shown, empty, reason)
-    room = max(LARGEST - len(_render(run, photos).encode()), LEAST_ROOM)
+    room = max(LARGEST - SPARE - len(_render(run, photos).encode()), LEAST_ROOM)
     if context is not None:
         photos = replace(photos, cards=cards(context, shown, room))
     text = _render(run, photos)

@@ -89,7 +89,7 @@
   function strength(value) {
     document.documentElement.style.setProperty("--strength", value / 100);
     for (const input of all(".strength")) input.value = value;
-    for (const output of all(".range output")) output.textContent = `${value} %`;
+    for (const output of all(".range b")) output.textContent = `${value} %`;
     grey();
   }
 
