@@ -16,6 +16,8 @@ from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
 from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.execute import left_out, prepare
+from weakseg.pipeline.rundir.contents import CONTENTS
+from weakseg.pipeline.rundir.provenance import FILES
 from weakseg.pipeline.rundir.run import MANIFEST, RECIPE, REPORT, Run
 from weakseg.pipeline.stage import Context
 from weakseg.planning.plan import plan_reasons, planned_before
@@ -88,6 +90,7 @@ def _context(run: Run, data: str | None) -> tuple[Context | None, str]:
     """What the stages of a run shared, or why that cannot be had any more."""
     recipe, spec = run.read_recipe(), data or run.read_manifest()["data"]
     try:
+        CONTENTS.load(run.folder / FILES)  # what is known of unchanged photos is not read again
         return prepare(recipe, open_source(spec), run, None)[0], ""
     except (WeaksegError, OSError) as error:
         if data is not None:
