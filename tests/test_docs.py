@@ -9,6 +9,7 @@ import pytest
 import tiny
 from weakseg.cli import planned
 from weakseg.report import run, words
+from weakseg.report.html import page
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
 
@@ -44,6 +45,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "run_and_draw", work)
     monkeypatch.setattr(planned, "run_planned", work)
     monkeypatch.setattr(words, "draw_words", work)
+    monkeypatch.setattr(page, "write_report", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     command = shlex.split(line)[1:]
     if command[0] == "recipes":

@@ -116,6 +116,16 @@ def test_without_ground_truth_there_is_no_score():
 
 
 @given(arrays(np.int64, (3, 3), elements=st.integers(0, 9)))
+def test_the_written_matrix_has_every_count_by_name(counts):
+    matrix = ConfusionMatrix(["cat", "dog"])
+    matrix.counts += counts
+    names, written = ("background", "cat", "dog"), json.loads(json.dumps(matrix.to_dict()))
+    np.testing.assert_array_equal([[written.get(true, {}).get(name, 0) for name in names] for true in names], counts)
+    assert all(written.values())
+    assert all(count for row in written.values() for count in row.values())
+
+
+@given(arrays(np.int64, (3, 3), elements=st.integers(0, 9)))
 def test_scores_survive_json(confusion):
     scores = Scores.from_confusion(["cat", "dog"], confusion)
     written = json.dumps(scores.to_dict(), allow_nan=False)

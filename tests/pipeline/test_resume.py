@@ -36,7 +36,7 @@ def outputs(folder):
     files = [path for path in folder.rglob("*") if path.is_file()]
     named = {str(path.relative_to(folder)): path for path in files}
     timed = ("manifest.json", "stage.json", "metrics.jsonl", "log.txt", ".lock", "recipe.yaml")
-    timed += ("outputs.json", "inputs.files.json", "photos.json")  # times, and paths of the photos
+    timed += ("outputs.json", "inputs.files.json", "photos.json", "report.html")  # times, and paths of the photos
     return {name: path.read_bytes() for name, path in named.items() if not name.endswith(timed)}
 
 

@@ -12,6 +12,7 @@ from weakseg import __version__
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
+from weakseg.cli.reporting import report
 from weakseg.cli.running import ablate, demo, run
 from weakseg.errors import WeaksegError
 
@@ -41,7 +42,7 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words):
+for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report):
     app.command()(command)
 
 

@@ -153,6 +153,22 @@ class ConfusionMatrix:
         """The scores over all images added so far."""
         return Scores.from_confusion(self.names, self.counts)
 
+    def to_dict(self) -> dict[str, dict[str, int]]:
+        """Pixels by true and predicted label, ready for JSON: ``found[true][predicted]``, without those of none.
+
+        Example:
+            >>> matrix = ConfusionMatrix(["cat"])
+            >>> matrix.add(np.uint8([[0, 1, 1]]), np.uint8([[0, 1, 0]]))
+            >>> matrix.to_dict()
+            {'background': {'background': 1, 'cat': 1}, 'cat': {'cat': 1}}
+        """
+        names = ("background", *self.names)
+        return {
+            true: {names[column]: int(row[column]) for column in np.flatnonzero(row)}
+            for true, row in zip(names, self.counts, strict=True)
+            if row.any()
+        }
+
 
 def check_size(size: Sequence[int], truth: Array, image: str) -> None:
     """Raise WeaksegError unless ``size`` (H, W) is that of the ground truth."""

@@ -55,7 +55,7 @@ def score_masks(images: ImageSet, read: Callable[[Sample], Array], title: str) -
         matrix.add(images.classes.to_labels(read(sample)), truth, image=sample.id)
 
     counted, without, problems = _each(images, add, title)
-    figures = {"scores": matrix.scores().to_dict()} if counted else {}
+    figures = {"scores": matrix.scores().to_dict(), "confusion": matrix.to_dict()} if counted else {}
     return Scored(counted, without, problems, figures)
 
 
@@ -95,7 +95,8 @@ def score_maps(
         return Scored(counted, without, problems)
     best, best_scores = curve.best()
     chosen = {"uses_masks": True, "weight" if own else "threshold": best, "scores": best_scores.to_dict()}
-    return Scored(counted, without, problems, {**section.used(), "scores": matrix.scores().to_dict(), "best": chosen})
+    figures = {"scores": matrix.scores().to_dict(), "best": chosen, "confusion": matrix.to_dict()}
+    return Scored(counted, without, problems, {**section.used(), **figures})
 
 
 def weights_beaten(scores: Tensor, background: Tensor) -> Tensor:

@@ -130,6 +130,20 @@ def changed_plan(text: str, recipe: Recipe, overrides: Sequence[str]) -> str:
         recipe: what it has become.
         overrides: ``key.path=value`` texts that were laid over it.
     """
+    head, reasons = plan_reasons(text)
+    given = dict.fromkeys((override.partition("=")[0].strip() for override in overrides), GIVEN)
+    return as_text(recipe, head, reasons | given)
+
+
+def plan_reasons(text: str) -> tuple[list[str], dict[str, str]]:
+    """What the text of a plan says beside its settings.
+
+    Args:
+        text: of `Plan.to_yaml` or `changed_plan`.
+
+    Returns:
+        the lines of its head, and by key with dots the reason of each setting that has one.
+    """
     head = [line for line in text.splitlines() if line.startswith("#")]
     reasons: dict[str, str] = {}
     path: list[str] = []
@@ -141,8 +155,7 @@ def changed_plan(text: str, recipe: Recipe, overrides: Sequence[str]) -> str:
         path = [*path[:depth], key.strip()]
         if "  # " in rest:
             reasons[".".join(path)] = rest.split("  # ", 1)[1]
-    given = dict.fromkeys((override.partition("=")[0].strip() for override in overrides), GIVEN)
-    return as_text(recipe, head, reasons | given)
+    return head, reasons
 
 
 def as_text(recipe: Recipe, head: Sequence[str], reasons: Mapping[str, str]) -> str:

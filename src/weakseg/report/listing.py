@@ -20,7 +20,7 @@ from weakseg.evaluation.scoring import score_masks
 from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.newphotos.finding import mask_reader
-from weakseg.pipeline.rundir.run import Run
+from weakseg.pipeline.rundir.run import REPORT, Run
 from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.table import class_table, run_table
@@ -68,7 +68,7 @@ def recipe_settings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         if is_dataclass(value):
             yield from _section(name, value)
         else:
-            yield name, _written(value), field.description or ""
+            yield name, written(value), field.description or ""
 
 
 def _section(key: str, section: Any) -> Iterator[tuple[str, str, str]]:
@@ -78,10 +78,10 @@ def _section(key: str, section: Any) -> Iterator[tuple[str, str, str]]:
         if is_dataclass(value):
             yield from _section(f"{key}.{field.name}", value)
         else:
-            yield f"{key}.{field.name}", _written(value), texts[field.name]
+            yield f"{key}.{field.name}", written(value), texts[field.name]
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as YAML and overrides write it."""
     listed = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(listed, default_flow_style=True, width=1000).splitlines()[0]
@@ -122,6 +122,8 @@ def print_run(folder: Path) -> None:
     drawn = sorted((folder / "pictures").glob("*.png")) if evaluated else []
     if drawn:
         out.print(f"pictures: {', '.join(map(str, drawn))}", soft_wrap=True)
+    if (folder / REPORT).is_file():
+        out.print(f"report: {folder / REPORT}", soft_wrap=True)
     out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
 
 

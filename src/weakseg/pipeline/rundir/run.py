@@ -28,8 +28,9 @@ CLASSES = "classes.json"
 MANIFEST = "manifest.json"
 RECORD = "stage.json"
 OUTPUTS = "outputs.json"
-RESULTS = ("metrics.json", "pictures")
-"""What ``evaluate`` writes beside the stages' folders."""
+REPORT = "report.html"
+RESULTS = ("metrics.json", "pictures", REPORT)
+"""What ``evaluate`` writes beside the stages' folders, and what is made of that for people to look at."""
 KEPT_INPUTS = "inputs."
 
 
