@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from weakseg import __version__
+from weakseg.cli.exporting import export
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
@@ -41,7 +42,7 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words):
+for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, export):
     app.command()(command)
 
 
