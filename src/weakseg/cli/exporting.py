@@ -1,4 +1,4 @@
-"""export: masks and networks for other tools."""
+"""export and import: masks and networks for other tools, and what people have changed there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from weakseg.cli.options import SOURCES
 from weakseg.errors import one_of
 
 FORMATS = "voc, coco, cvat, label-studio, yolo, png, onnx, or one that another package adds"
@@ -43,6 +44,28 @@ def export(
     options = {"what": _one_of("--what", what, ("masks", "predictions"))}
     options |= {"photos": _one_of("--photos", photos, ("copy", "stay"))}
     written = write(run, to, out, data=data, whole=whole, url=url, overwrite=overwrite, **options)  # type: ignore[arg-type]
+    print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
+
+
+def bring_in(
+    file: Annotated[Path, typer.Argument(help="What came back: a JSON, XML or zip file, or a folder of masks.")],
+    run: Annotated[Path | None, typer.Option("--run", help="The run whose masks or tags were corrected.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help=f"Instead of a run: {SOURCES}.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; by default RUN/reviews, or FILE-reviews.")
+    ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the reviews that are there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the reviews that are there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Read corrected masks and changed tags from another tool and write them as reviews.
+
+    FILE may be COCO's JSON (run lengths or polygons), CVAT's "Segmentation mask 1.1" or "CVAT for images 1.1", Label
+    Studio's JSON, a VOC folder, or a folder of PNG masks with classes.txt.
+    """
+    from weakseg.export.incoming.command import import_reviews
+
+    written = import_reviews(file, run=run, data=data, out=out, append=append, overwrite=overwrite)
     print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
 
 

@@ -15,6 +15,7 @@ EXPORTERS: Registry[type[Exporter]] = Registry(
         "cvat": "weakseg.export.cvat:Cvat",
         "label-studio": "weakseg.export.labelstudio:LabelStudio",
         "yolo": "weakseg.export.yolo:Yolo",
+        "onnx": "weakseg.export.onnx:Onnx",
     },
 )
 """Exporters by the word behind ``--to``."""
