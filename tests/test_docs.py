@@ -8,6 +8,9 @@ import pytest
 
 import tiny
 from weakseg.cli import planned
+from weakseg.export import command as exporting
+from weakseg.export.incoming import command as importing
+from weakseg.export.registry import EXPORTERS
 from weakseg.report import run, words
 from weakseg.report.html import page
 from weakseg.studies import ablate
@@ -40,6 +43,10 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
         request.study.only(request.rows)
         raise UnderstoodError
 
+    def export(folder, to, *arguments, **options):
+        assert EXPORTERS.get(to)
+        raise UnderstoodError
+
     (tmp_path / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "run_and_draw", work)
@@ -47,6 +54,8 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(words, "draw_words", work)
     monkeypatch.setattr(page, "write_report", work)
     monkeypatch.setattr(ablate, "ablate", plan)
+    monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(importing, "import_reviews", work)
     command = shlex.split(line)[1:]
     if command[0] == "recipes":
         assert tiny.weakseg(*command).code == 0

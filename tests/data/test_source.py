@@ -65,7 +65,7 @@ def test_paths_are_understood_by_suffix_or_layout(tmp_path: Path, photo: Make, t
 def test_schemes(tmp_path: Path, photo: Make, text: Make) -> None:
     photo(tmp_path / "cat/1.jpg")
     text(tmp_path / "t.csv", "image,tags\ncat/1.jpg,cat\n")
-    assert sorted(SOURCES.names()) == ["coco", "csv", "folders", "scenes", "toys", "voc"]
+    assert sorted(SOURCES.names()) == ["coco", "csv", "cvat", "folders", "labelstudio", "scenes", "toys", "voc"]
     assert open_source(f"folders:{tmp_path}").splits["train"][0].id == "cat/1"
     assert open_source(f"csv:{tmp_path}/t.csv").splits["train"][0].id == "cat/1"
     with pytest.raises(WeaksegError, match="JPEGImages"):

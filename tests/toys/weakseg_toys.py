@@ -18,6 +18,7 @@ from weakseg.data.examples import LabelledExamples
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Array, Classes, ImageSet, Sample, Source
 from weakseg.data.transforms import Augmentation
+from weakseg.export.base import Exported, Exporter, ExportJob
 from weakseg.methods.base import AffinityMethod, BuildBackbone, ReadMaps, SeedMethod, Views
 from weakseg.ops.maps import resize_maps, strided_size
 from weakseg.refine.background import BackgroundSettings, add_background
@@ -185,3 +186,15 @@ class Pixels(nn.Module):
 def build_pixels(backbone: BackboneSettings, n_labels: int) -> Pixels:
     """A `Pixels`; the backbone is of no use to it."""
     return Pixels(n_labels)
+
+
+class CountsExporter(Exporter):
+    """An exporter from outside: how many pixels of each class a photo has, as a table."""
+
+    about: ClassVar[str] = "a table of pixels"
+
+    def __call__(self, job: ExportJob) -> Exported:
+        rows = [(photo.id, np.bincount(photo.labels().ravel(), minlength=2)) for photo in job.masks.checked()]
+        text = "".join(f"{name},{','.join(map(str, counts))}\n" for name, counts in rows)
+        (job.out / "pixels.csv").write_text(text, encoding="utf-8")
+        return Exported({"photos": len(rows)}, ("pixels.csv",))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from weakseg import __version__
+from weakseg.cli.exporting import bring_in, export
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
@@ -42,8 +43,9 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report):
+for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report, export):
     app.command()(command)
+app.command("import")(bring_in)  # a word of Python, which no function can be called
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 SOURCES = (
-    "A folder, table or JSON of photos with tags: voc:, csv:, folders: or coco:PATH, or the path alone; or scenes[:N]"
+    "A folder, table or file of photos with tags: voc:, csv:, folders:, coco:, labelstudio: or cvat:PATH, or the path "
+    "alone; or scenes[:N]"
 )
 DataOption = Annotated[str, typer.Option("--data", help=f"{SOURCES}.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Directory to write to.")]

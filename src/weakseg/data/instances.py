@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pycocotools import mask as run_lengths
 from torch import Tensor
 
@@ -69,7 +70,8 @@ def save_instances(path: Path, photos: Iterable[PhotoInstances], classes: Classe
         images.append(about | {"height": height, "width": width})
         for instance in photo.instances:
             identity = {"id": len(annotations) + 1, "image_id": number}
-            annotations.append(identity | {"category_id": classes.values[instance.label - 1]} | _encoded(instance))
+            identity |= {"category_id": classes.values[instance.label - 1]}
+            annotations.append(identity | coco_mask(instance.mask.cpu().numpy()) | {"score": instance.score})
     categories = [{"id": value, "name": name} for value, name in zip(classes.values, classes.names, strict=True)]
     content = {"images": images, "categories": categories, "annotations": annotations}
     with replacing(path) as temporary:
@@ -104,13 +106,15 @@ def _photo(image: dict[str, Any], annotations: Sequence[dict[str, Any]], classes
     return PhotoInstances(image["sample_id"], image["file_name"], (image["height"], image["width"]), instances)
 
 
-def _encoded(instance: Instance) -> dict[str, Any]:
-    """Mask, box, area and score as COCO writes them."""
-    runs = run_lengths.encode(np.asfortranarray(instance.mask.cpu().numpy().astype(np.uint8)))
+def coco_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask, bool (H, W), as COCO's annotations have it: compressed run lengths, box (x, y, width, height), area.
+
+    ``iscrowd`` is 0: run lengths keep holes, which outlines do not, and pycocotools reads either.
+    """
+    runs = run_lengths.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {
         "segmentation": {"size": [int(side) for side in runs["size"]], "counts": runs["counts"].decode("ascii")},
         "bbox": run_lengths.toBbox(runs).tolist(),
         "area": int(run_lengths.area(runs)),
         "iscrowd": 0,
-        "score": instance.score,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from weakseg.data.images import size_text
 from weakseg.data.looks import look_over
-from weakseg.data.paths import list_images
+from weakseg.data.paths import list_images, read_text
 from weakseg.data.sample import ImageSet, Sample, Source
 from weakseg.data.sources.tags import tag_warnings
 from weakseg.errors import WeaksegError, one_of
@@ -30,21 +30,32 @@ SOURCES: Registry[Callable[[str], Source]] = Registry(
         "voc": "weakseg.data.sources.voc:open_voc",
         "csv": "weakseg.data.sources.csvfile:open_csv",
         "coco": "weakseg.data.sources.cocofile:open_coco",
+        "labelstudio": "weakseg.data.sources.labelstudio:open_labelstudio",
+        "cvat": "weakseg.data.sources.cvat:open_cvat",
         "folders": "weakseg.data.sources.folders:open_folders",
         "scenes": "weakseg.scenes.source:open_scenes",
     },
 )
 """Kinds of data sources: each opens what stands behind the colon."""
-_FORMS = ("voc:PATH", "csv:PATH.csv", "coco:PATH.json", "folders:PATH", "scenes", "scenes:N,seed=S")
-_BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "coco"}
+_FORMS = (
+    "voc:PATH",
+    "csv:PATH.csv",
+    "coco:PATH.json",
+    "labelstudio:PATH.json",
+    "cvat:PATH.xml",
+    "folders:PATH",
+    "scenes",
+    "scenes:N,seed=S",
+)
+_BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "coco", ".xml": "cvat"}
 
 
 def open_source(spec: str) -> Source:
     """Open a data source: a string of ``_FORMS``, or a path without the word before the colon.
 
-    A path is understood by its suffix (.csv, .tsv, .txt, .json) or, for a folder, by what is in it: JPEGImages, one
-    table, or folders of images. Files are listed, not decoded (``inspect`` does that), but for the range of photos of
-    more than 8 bits.
+    A path is understood by its suffix (.csv, .tsv, .txt, .xml), JSON by what it says, or, for a folder, by what is in
+    it: JPEGImages, one table, or folders of images. Files are listed, not decoded (``inspect`` does that), but for the
+    range of photos of more than 8 bits.
 
     Raises:
         WeaksegError: no such kind of source, or what stands there is not of that kind.
@@ -63,6 +74,8 @@ def open_source(spec: str) -> Source:
 def _understood(text: str) -> str:
     """A path with the word that its suffix or layout calls for. Raises WeaksegError where there is none."""
     path = Path(text).expanduser()
+    if path.is_file() and path.suffix.lower() == ".json":
+        return f"{_kind_of_json(path)}:{text}"
     if path.is_file() and path.suffix.lower() in _BY_SUFFIX:
         return f"{_BY_SUFFIX[path.suffix.lower()]}:{text}"
     if path.is_dir():
@@ -80,6 +93,14 @@ def _understood(text: str) -> str:
     if os.sep in text or path.suffix:
         raise WeaksegError(f"{text}: no such file or folder; available data sources: {', '.join(_FORMS)}")
     return text
+
+
+def _kind_of_json(path: Path) -> str:
+    """Whose JSON it is: Label Studio's is a list, Datumaro's has items where COCO's has images."""
+    text = read_text(path)
+    if text.lstrip().startswith("["):
+        return "labelstudio"
+    return "cvat" if '"items"' in text and '"images"' not in text else "coco"
 
 
 def inspect(

@@ -197,7 +197,8 @@ def _instances(context: Context) -> dict[str, Any]:
 
 def _selftrain_settings(recipe: Recipe) -> Any:
     own = recipe.segment
-    network = [own.network, own.balance, own.pooled_epsilon, own.atrous_rates, plain(backbone_of(recipe, "selftrain"))]
+    built = [own.network, own.decoder_channels, own.atrous_rates, own.pooled_epsilon]
+    network = [*built, own.balance, plain(backbone_of(recipe, "selftrain"))]
     return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
 
 

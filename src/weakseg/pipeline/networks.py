@@ -18,8 +18,9 @@ from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.methods.released import load_checkpoint
 from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.schema import SegmentSettings
 from weakseg.recipes.stages import StageName
-from weakseg.segmentation.networks import SEGMENTATION_NETWORKS, SegmentationNet
+from weakseg.segmentation.networks import DECODER_CHANNELS, SEGMENTATION_NETWORKS, SegmentationNet
 from weakseg.training.checkpoint import Network
 from weakseg.training.seeding import derive_seed
 
@@ -88,6 +89,15 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> nn.Module:
     return _started(network, recipe, "relate", pretrained=pretrained)
 
 
+def _refuse_deeplabs(section: SegmentSettings) -> None:
+    """Raise WeaksegError where a network that is not DeepLabV3+ is given settings of it."""
+    for key, plain_value in (("decoder_channels", DECODER_CHANNELS), ("atrous_rates", None)):
+        if getattr(section, key) != plain_value:
+            raise WeaksegError(
+                f"segment.{key}: {section.network} is not DeepLabV3+; set it to {'null' if plain_value is None else plain_value}"
+            )
+
+
 def segmentation_network(
     recipe: Recipe, n_classes: int, *, pretrained: bool, stage: StageName = "segment"
 ) -> nn.Module:
@@ -98,17 +108,19 @@ def segmentation_network(
     section = backbone_of(recipe, stage)
     if not pretrained:
         section = replace(section, weights="none")
+    own = recipe.segment
+    width = {} if own.decoder_channels == DECODER_CHANNELS else {"decoder_channels": own.decoder_channels}
+    if own.network != "deeplabv3plus":
+        _refuse_deeplabs(own)
     with _seeded(recipe, stage):
-        network = SEGMENTATION_NETWORKS.get(recipe.segment.network)(section, n_classes + 1)
+        network = SEGMENTATION_NETWORKS.get(own.network)(section, n_classes + 1, **width)
     if isinstance(network, SegmentationNet):
-        network.balance = recipe.segment.balance
-        network.set_pooled_epsilon(recipe.segment.pooled_epsilon)
-        if recipe.segment.atrous_rates is not None:
-            network.set_atrous_rates(recipe.segment.atrous_rates)
-    elif recipe.segment.balance:
-        raise WeaksegError(f"segment.balance: {recipe.segment.network} brings a loss of its own; set it to 0")
-    elif recipe.segment.atrous_rates is not None:
-        raise WeaksegError(f"segment.atrous_rates: {recipe.segment.network} is not DeepLabV3+; set it to null")
+        network.balance = own.balance
+        network.set_pooled_epsilon(own.pooled_epsilon)
+        if own.atrous_rates is not None:
+            network.set_atrous_rates(own.atrous_rates)
+    elif own.balance:
+        raise WeaksegError(f"segment.balance: {own.network} brings a loss of its own; set it to 0")
     return network
 
 

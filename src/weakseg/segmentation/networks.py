@@ -16,6 +16,10 @@ from weakseg.errors import WeaksegError, one_of
 from weakseg.registry import Registry
 
 
+DECODER_CHANNELS = 256
+"""Width of DeepLabV3+'s ASPP and decoder in the paper."""
+
+
 class SegmentationNet(nn.Module):
     """A segmentation network for images of any size.
 
@@ -106,10 +110,18 @@ class SegmentationNet(nn.Module):
         return [parameter for parameter in self.parameters() if parameter not in known]
 
 
-def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.Module:
+def deeplabv3plus(
+    backbone_name: str, n_labels: int, backbone: Backbone, decoder_channels: int = DECODER_CHANNELS
+) -> nn.Module:
     """DeepLabV3+ (Chen et al. 2018) around a backbone of output stride 8 or 16.
 
     The atrous rates are the paper's: 6, 12, 18 at output stride 16 and twice that at 8.
+
+    Args:
+        backbone_name: of timm or of this package.
+        n_labels: number of classes with background.
+        backbone: the network that makes the features.
+        decoder_channels: width of ASPP and decoder.
 
     Raises:
         WeaksegError: the backbone has another output stride, or levels that DeepLabV3+ cannot use.
@@ -122,6 +134,7 @@ def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.M
             f"tu-{backbone_name}",
             encoder_weights=None,
             encoder_output_stride=output_stride,
+            decoder_channels=decoder_channels,
             decoder_atrous_rates=[rate * 16 // output_stride for rate in (6, 12, 18)],
             classes=n_labels,
         )
@@ -132,7 +145,7 @@ def deeplabv3plus(backbone_name: str, n_labels: int, backbone: Backbone) -> nn.M
     return cast(nn.Module, network)
 
 
-BuildSegmentation = Callable[[BackboneSettings, int], nn.Module]
+BuildSegmentation = Callable[..., nn.Module]
 """Backbone and number of labels, background included -> a network: normalised images (N, 3, H, W) to logits (N, L, H,
 W), with ``losses(images, labels)``, ``new_parameters()``, ``mean`` and ``std`` as `SegmentationNet` has them."""
 
@@ -144,10 +157,12 @@ SEGMENTATION_NETWORKS: Registry[BuildSegmentation] = Registry(
 """Segmentation networks by name."""
 
 
-def build_deeplabv3plus(backbone: BackboneSettings, n_labels: int) -> SegmentationNet:
+def build_deeplabv3plus(
+    backbone: BackboneSettings, n_labels: int, decoder_channels: int = DECODER_CHANNELS
+) -> SegmentationNet:
     """DeepLabV3+ on a backbone; see `deeplabv3plus`. Raises WeaksegError for a backbone that does not exist or fit."""
     built = backbone.build()
-    return SegmentationNet(deeplabv3plus(backbone.name, n_labels, built))
+    return SegmentationNet(deeplabv3plus(backbone.name, n_labels, built, decoder_channels))
 
 
 def build_segmentation(network: str, *, backbone_name: str, n_labels: int, **options: Any) -> nn.Module:

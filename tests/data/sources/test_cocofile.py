@@ -91,3 +91,21 @@ def test_options_that_are_none(tmp_path: Path) -> None:
         open_source(f"coco:{file},photos")
     with pytest.raises(WeaksegError, match="nowhere: no such folder; images=FOLDER must hold"):
         open_source(f"coco:{file},images={tmp_path / 'nowhere'}")
+
+
+def test_categories_of_whole_images_need_no_outlines(tmp_path: Path, photo: Photo) -> None:
+    """As tools write image classification: annotations of image and category alone, or with empty fields."""
+    for name in ("a/1.jpg", "a/2.jpg"):
+        photo(tmp_path / "images" / name)
+    content = {
+        "images": [{"id": "x1", "file_name": "a/1.jpg"}, {"id": "x2", "file_name": "a/2.jpg"}],
+        "annotations": [
+            {"image_id": "x1", "category_id": 0},
+            {"image_id": "x1", "category_id": 1, "segmentation": [], "bbox": [], "area": 0},
+        ],
+        "categories": [{"id": 0, "name": "traffic light"}, {"id": 1, "name": "bus"}, {"id": 2, "name": "tram"}],
+    }
+    source = open_source(str(written(tmp_path / "tags.json", content)))
+    assert [(s.id, s.tags) for s in source.splits["train"]] == [("a/1", ("traffic light", "bus")), ("a/2", ())]
+    assert source.classes.names == ("bus", "traffic light", "tram")
+    assert not any("outlines" in line for line in source.warnings)

@@ -125,6 +125,14 @@ class _PlainXml(ElementTree.TreeBuilder):
         raise ValueError("a DOCTYPE is not allowed")
 
 
+def plain_xml(text: str) -> ElementTree.Element:
+    """The root of an XML document without a DOCTYPE. Raises ParseError or ValueError for anything else."""
+    parser = ElementTree.XMLParser(target=_PlainXml())
+    parser.feed(text)
+    root: ElementTree.Element = parser.close()
+    return root
+
+
 def _object_names(path: Path) -> tuple[str, ...]:
     """Names of the objects of a VOC annotation, each once; names of their parts do not count."""
     tree = ElementTree.parse(path, parser=ElementTree.XMLParser(target=_PlainXml()))

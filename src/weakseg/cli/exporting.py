@@ -1,0 +1,75 @@
+"""export and import: masks and networks for other tools, and what people have changed there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weakseg.cli.options import SOURCES
+from weakseg.errors import one_of
+
+FORMATS = "voc, coco, cvat, label-studio, yolo, png, onnx, or one that another package adds"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Directory of a run, or of masks that `weakseg predict` has written.")],
+    to: Annotated[str, typer.Option("--to", help=f"{FORMATS}.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; by default RUN/export/FORMAT.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Option("--what", help="Of a run: masks of the training photos (default), or predictions of val."),
+    ] = None,
+    data: Annotated[str | None, typer.Option("--data", help="The run's photos, where they have moved.")] = None,
+    photos: Annotated[
+        str | None, typer.Option("--photos", help="copy or stay; by default they stay, but for yolo.")
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="One region per class, also where the run has found objects one by one.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="label-studio: the address below which the photos are served.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Write masks, or the trained network, in the format of another tool.
+
+    As `weakseg export runs/photos --to coco`, or `--to onnx` for the network with its model card.
+    """
+    from weakseg.export.command import export as write
+
+    options = {"what": _one_of("--what", what, ("masks", "predictions"))}
+    options |= {"photos": _one_of("--photos", photos, ("copy", "stay"))}
+    written = write(run, to, out, data=data, whole=whole, url=url, overwrite=overwrite, **options)  # type: ignore[arg-type]
+    print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
+
+
+def bring_in(
+    file: Annotated[Path, typer.Argument(help="What came back: a JSON, XML or zip file, or a folder of masks.")],
+    run: Annotated[Path | None, typer.Option("--run", help="The run whose masks or tags were corrected.")] = None,
+    data: Annotated[str | None, typer.Option("--data", help=f"Instead of a run: {SOURCES}.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to write to; by default RUN/reviews, or FILE-reviews.")
+    ] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the reviews that are there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the reviews that are there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+) -> None:
+    """Read corrected masks and changed tags from another tool and write them as reviews.
+
+    FILE may be COCO's JSON (run lengths or polygons), CVAT's "Segmentation mask 1.1" or "CVAT for images 1.1", Label
+    Studio's JSON, a VOC folder, or a folder of PNG masks with classes.txt.
+    """
+    from weakseg.export.incoming.command import import_reviews
+
+    written = import_reviews(file, run=run, data=data, out=out, append=append, overwrite=overwrite)
+    print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
+
+
+def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    if value is not None and value not in known:
+        raise one_of(f"value of {option}", value, known)
+    return value

@@ -1,0 +1,1 @@
+"""Masks and networks in the formats of other tools, and what comes back from them."""

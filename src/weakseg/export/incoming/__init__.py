@@ -1,0 +1,1 @@
+"""What comes back from other tools: corrected masks and changed tags."""
