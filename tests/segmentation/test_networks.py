@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from weakseg.backbones.backbone import build_backbone
+from weakseg.backbones.backbone import BackboneSettings, build_backbone
 from weakseg.errors import WeaksegError
-from weakseg.segmentation.networks import SegmentationNet, build_segmentation
+from weakseg.segmentation.networks import SegmentationNet, build_deeplabv3plus, build_segmentation
 
 
 def small_net(name: str = "test_resnet", **options: object) -> SegmentationNet:
@@ -178,3 +178,13 @@ def test_mistakes_are_told_in_one_line(options: dict[str, object], message: str)
     with pytest.raises(WeaksegError, match=message) as caught:
         build_segmentation(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_the_decoder_can_be_narrower() -> None:
+    net = build_segmentation("deeplabv3plus", backbone_name="test_resnet", n_labels=5, weights="none")
+    narrow = build_deeplabv3plus(BackboneSettings("test_resnet", weights="none"), 5, decoder_channels=64)
+    counts = [sum(p.numel() for p in each.new_parameters()) for each in (net, narrow)]
+    assert isinstance(net, SegmentationNet)
+    assert counts[1] < counts[0] / 2
+    with torch.no_grad():
+        assert narrow.eval()(torch.randn(1, 3, 40, 30)).shape == (1, 5, 40, 30)

@@ -91,11 +91,10 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> nn.Module:
 
 def _refuse_deeplabs(section: SegmentSettings) -> None:
     """Raise WeaksegError where a network that is not DeepLabV3+ is given settings of it."""
-    for key, plain_value in (("decoder_channels", DECODER_CHANNELS), ("atrous_rates", None)):
-        if getattr(section, key) != plain_value:
-            raise WeaksegError(
-                f"segment.{key}: {section.network} is not DeepLabV3+; set it to {'null' if plain_value is None else plain_value}"
-            )
+    for key, usual in (("decoder_channels", DECODER_CHANNELS), ("atrous_rates", None)):
+        if getattr(section, key) != usual:
+            way = "null" if usual is None else usual
+            raise WeaksegError(f"segment.{key}: {section.network} is not DeepLabV3+; set it to {way}")
 
 
 def segmentation_network(

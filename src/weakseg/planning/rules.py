@@ -62,8 +62,8 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
         # On magnetic tiles a dense CRF leaves 85 of 146 masks without a pixel of their tags.
         yield Choice("selftrain.views.crf", None, "no colours that a dense CRF could go by")
         yield Choice("predict.crf", None, "no colours that a dense CRF could go by")
-        # On magnetic tiles the variance of pooled features is 2e-5 (1.05 on voc-animals), and the running mean lags behind
-        # the weights by more: whole photos came out in one label.
+        # On magnetic tiles the variance of pooled features is 2e-5 (1.05 on voc-animals), and the running mean lags
+        # behind the weights by more: whole photos came out in one label.
         yield Choice("segment.pooled_epsilon", 1.0, "grey photos look alike as a whole")
     if photos.untagged >= UNTAGGED * photos.photos and recipe.segment.network == "deeplabv3plus":
         # With all pixels alike the network learns to say background everywhere.

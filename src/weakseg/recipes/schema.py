@@ -138,9 +138,9 @@ class SegmentSettings:
     decoder_channels: PositiveInt = DECODER_CHANNELS
     """Width of DeepLabV3+'s ASPP and decoder; the paper's 256, half of it trains in three quarters of the time."""
     atrous_rates: Annotated[tuple[PositiveInt, ...], MinLen(1)] | None = None
-    """How far the branches of DeepLabV3+'s ASPP look, in pixels of the last level; null for the paper's 6, 12, 18 at output
-    stride 16 and twice that at 8, made for crops of 513 pixels. A tap that falls outside of every crop is never trained, yet
-    meets pixels in photos that are larger than the crops."""
+    """How far the branches of DeepLabV3+'s ASPP look, in pixels of the last level; null for the paper's 6, 12, 18 at
+    output stride 16 and twice that at 8, made for crops of 513 pixels. A tap that falls outside of every crop is never
+    trained, yet meets pixels in photos that are larger than the crops."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()

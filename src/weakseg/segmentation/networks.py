@@ -15,7 +15,6 @@ from weakseg.backbones.backbone import Backbone, BackboneSettings
 from weakseg.errors import WeaksegError, one_of
 from weakseg.registry import Registry
 
-
 DECODER_CHANNELS = 256
 """Width of DeepLabV3+'s ASPP and decoder in the paper."""
 
