@@ -141,6 +141,25 @@ def test_the_readme_s_picture(
     assert "no manifest.json" in capsys.readouterr().err
 
 
+def test_what_doubt_is_worth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, "doubt", finished_run.folder, "--name", "photos")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| photos | ")
+    doubtful, random = (line.split(" | ")[2:] for line in lines if "first |" in line or "random |" in line)
+    assert doubtful[0] == random[0]  # nothing corrected yet
+    assert doubtful[-1] == random[-1] == "100.0 |"
+    assert float(doubtful[0]) < 100
+
+
+def test_calibration_error_is_the_distance_of_equal_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("doubt")
+    expected = torch.linspace(0, 1, 100).numpy()
+    assert module.calibration_error(expected, expected) == 0
+    assert module.calibration_error(expected, expected - 0.25) == pytest.approx(0.25)
+
+
 def test_the_readme_s_picture_is_small() -> None:
     assert (ROOT / "docs" / "images" / "demo.png").stat().st_size <= 300_000
 

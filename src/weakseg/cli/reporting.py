@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -21,3 +22,22 @@ def report(
     from weakseg.report.html.page import write_report
 
     print(f"report: {write_report(run, data=data)}")
+
+
+def doubtful(
+    run: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    count: Annotated[int, typer.Option("--count", min=0, help="How many photos; 0 for all.")] = 20,
+    name: Annotated[str | None, typer.Option("--class", help="Only photos with this tag.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """List the masks that are worth a look first: those of the lowest expected IoU.
+
+    As `weakseg doubtful runs/photos --count 50`. No ground truth is read: how sure the network is of a mask, and how
+    far it agrees with the mask before, tell what can be expected (docs/doubt.md).
+    """
+    from weakseg.report import doubtful as listed
+
+    if as_json:
+        print(json.dumps(listed.as_json(run, count, name)))
+    else:
+        listed.print_doubtful(run, count, name)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.evaluation.expected import expect_all
 from weakseg.evaluation.presence import presence_in_maps, presence_in_masks
 from weakseg.evaluation.tagging import hold_back, tag_knowledge
 from weakseg.files import write_json
@@ -14,6 +15,7 @@ from weakseg.methods.base import CamMethod
 from weakseg.methods.irnet.network import IRNet
 from weakseg.pipeline.doubts import report_knowledge, report_presence
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
+from weakseg.pipeline.masklist import write_mask_list
 from weakseg.pipeline.networks import (
     affinity_method,
     affinity_network,
@@ -168,9 +170,13 @@ def _refine(context: Context) -> dict[str, Any]:
 
 
 def _present(context: Context, stage: StageName) -> dict[str, Any]:
-    """Say and tell which tags have no pixel in a stage's masks."""
-    presence = presence_in_masks(context.train, partial(context.read_pseudo_mask, stage=stage))
+    """Say and tell which tags have no pixel in a stage's masks, and list what is expected of them."""
+    read = partial(context.read_pseudo_mask, stage=stage)
+    presence = presence_in_masks(context.train, read)
     report_presence(context.recipe, stage, presence, needed=not context.rehearsal)
+    before = partial(context.read_pseudo_mask, stage="refine") if stage == "selftrain" else None
+    expected = expect_all(context.train, read, partial(context.read_confidence, stage=stage), before)
+    write_mask_list(context.folder(stage), expected)
     return {"images": len(context.train), "presence": presence}
 
 

@@ -89,6 +89,10 @@ class Context:
         """Where a stage writes how sure each pixel of a pseudo mask is."""
         return self.file(stage, "confidence", sample, ".png")
 
+    def read_confidence(self, sample: Sample, stage: str) -> Array:
+        """The confidence of ``confidence_path``, uint8 (H, W) of 0..255."""
+        return read_mask(self.confidence_path(sample, stage))
+
     def instances_path(self, sample: Sample) -> Path:
         """Where ``instances`` writes the objects of a sample."""
         return self.file("instances", "photos", sample, ".json")

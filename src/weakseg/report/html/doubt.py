@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, Sample
-
-LIST, EXPECTED = "masks.csv", "expected_iou"
+from weakseg.errors import WeaksegError
+from weakseg.evaluation.expected import by_photo
+from weakseg.pipeline.masklist import read_mask_list
 
 Doubt = Callable[[Sample, Array, Array | None], float | None]
 """Of a photo, its labels (H, W) and their confidence, uint8 (H, W), or None: from 0, sure, to 1, doubtful."""
@@ -41,31 +39,8 @@ def listed_doubt(expected: dict[str, float], otherwise: Doubt = mean_doubt) -> D
 
 
 def expected_ious(stage: Path) -> dict[str, float]:
-    """The column expected_iou of ``masks.csv`` in a stage's folder or in its ``masks``, by id; empty without one."""
-    for folder in (stage / "masks", stage):
-        found = _column(folder / LIST, stage / "masks")
-        if found:
-            return found
-    return {}
-
-
-def _column(table: Path, masks: Path) -> dict[str, float]:
-    found = {}
+    """The mean expected IoU of each photo's tags, by id, from a stage's list of masks; empty without one."""
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                mask, value = row.get("mask"), _number(row.get(EXPECTED))
-                path = table.parent / mask if mask else None
-                if path is not None and value is not None and path.is_relative_to(masks):
-                    found[path.relative_to(masks).with_suffix("").as_posix()] = value
-    except (OSError, UnicodeDecodeError, csv.Error):
+        return by_photo(read_mask_list(stage))
+    except WeaksegError:
         return {}
-    return found
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and 0 <= value <= 1 else None

@@ -10,7 +10,6 @@ from functools import partial
 
 import numpy as np
 
-from weakseg.data.images import read_mask
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, Classes, Sample
 from weakseg.errors import WeaksegError
 from weakseg.evaluation.calibration import Calibration, Reliability
@@ -106,7 +105,7 @@ def photo_lists(context: Context) -> list[PhotoList]:
     if recipe.mask_stages or "localize" in recipe.stages:
         read: dict[str, ReadLabels] = {stage: partial(_pseudo_mask, context, stage) for stage in recipe.mask_stages}
         last = recipe.mask_stages[-1] if recipe.mask_stages else None
-        sure = partial(_confidence, context, last) if last else None
+        sure = partial(context.read_confidence, stage=last) if last else None
         doubt = listed_doubt(expected_ious(context.folder(last)) if last else {})
         maps = "localize" in recipe.stages
         lists.append(
@@ -114,9 +113,9 @@ def photo_lists(context: Context) -> list[PhotoList]:
         )
     if "predict" in recipe.stages and context.val is not None:
         predicted: dict[str, ReadLabels] = {"predict": partial(_prediction, context)}
-        doubt = listed_doubt(expected_ious(context.folder("predict")))
+        samples = context.val.samples
         lists.append(
-            PhotoList("val", recipe.data.val, context.val.samples, classes, truths[1], predicted, None, False, doubt)
+            PhotoList("val", recipe.data.val, samples, classes, truths[1], predicted, None, False, listed_doubt({}))
         )
     return lists
 
@@ -127,10 +126,6 @@ def _pseudo_mask(context: Context, stage: str, sample: Sample) -> Array:
 
 def _prediction(context: Context, sample: Sample) -> Array:
     return context.train.classes.to_labels(context.read_prediction(sample))
-
-
-def _confidence(context: Context, stage: str, sample: Sample) -> Array:
-    return read_mask(context.confidence_path(sample, stage))
 
 
 def look(photos: PhotoList, most: int = LOOKED_AT) -> Looks:
