@@ -53,12 +53,12 @@ def demo(
 ) -> None:
     """Make the built-in pictures, run the whole pipeline on them and show what came out.
 
-    The same as `weakseg run affinitynet --with small --with demo --data scenes:160`.
+    The same as `weakseg run auto --with demo --data scenes:160`.
     """
     from weakseg.recipes.loading import load_recipe
     from weakseg.report.run import run_and_draw
 
-    finished = run_and_draw(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
+    finished = run_and_draw(load_recipe("auto", ["demo"], overrides or []), "scenes:160", out)
     _print_run(finished.folder)
 
 
