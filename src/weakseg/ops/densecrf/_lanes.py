@@ -35,12 +35,12 @@ class Four(types.Type):
     """The type of the vectors in compiled code."""
 
 
-FOUR: Any = Four(name="Four")  # type: ignore[no-untyped-call]
+FOUR: Any = Four(name="Four")
 
 
 class _FourModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 register_model(Four)(_FourModel)
