@@ -176,7 +176,7 @@ def find_next(unique: Keys, table: Indices, steps: Keys, after: Indices, start: 
 
 
 @compiled
-def draw_lines(after: Indices, copies: Indices, inner: Flags, line: Indices, cuts: Keys, piece: int) -> tuple[int, int]:
+def draw_lines(after: Indices, copies: Indices, inner: Flags, line: Indices) -> int:
     """Write down the rows along one axis, line by line; those without neighbours are left out.
 
     Args:
@@ -184,11 +184,9 @@ def draw_lines(after: Indices, copies: Indices, inner: Flags, line: Indices, cut
         copies: (copies, 2) copies, which have no part in it, and their rows.
         inner: (rows,) False; becomes True for the rows that follow another.
         line: receives the rows; each line ends with a 0.
-        cuts: receives places where one may begin, 0 the first of them, then the end.
-        piece: at least so many places are between the cuts.
 
     Returns:
-        number of places written, number of cuts.
+        number of places written.
     """
     after[0] = 0
     for late in range(len(copies)):
@@ -200,8 +198,7 @@ def draw_lines(after: Indices, copies: Indices, inner: Flags, line: Indices, cut
     for row in range(1, len(after)):
         starts[count] = row
         count += after[row] != 0 and not inner[row]
-    place, cut = 0, 1
-    cuts[0] = 0
+    place = 0
     for here in starts[:count]:
         while here != 0:
             line[place] = here
@@ -209,10 +206,4 @@ def draw_lines(after: Indices, copies: Indices, inner: Flags, line: Indices, cut
             here = after[here]
         line[place] = 0
         place += 1
-        if place - cuts[cut - 1] >= piece:
-            cuts[cut] = place
-            cut += 1
-    if cuts[cut - 1] < place:
-        cuts[cut] = place
-        cut += 1
-    return place, cut
+    return place

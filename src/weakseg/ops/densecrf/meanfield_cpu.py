@@ -50,7 +50,7 @@ def lattice_mean_field(
     channels, count = unary.shape
     filters = [Filter(lattice, channels) for lattice, _ in kernels]
     strengths = np.array([strength for _, strength in kernels], np.float32)
-    support = np.empty((count, filters[0].rows.shape[1]), np.float32)
+    support = np.empty((count, len(filters[0].rows) * LANES), np.float32)
     spans = list(itertools.pairwise(kernels[0][0].shares))
     parts = list(zip(*(lattice.parts() for lattice, _ in kernels), strict=True))
 

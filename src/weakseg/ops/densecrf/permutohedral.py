@@ -33,10 +33,8 @@ from weakseg.ops.densecrf.workers import Workers
 
 # Points are cut into shares of no fewer than this, and into no more shares than that.
 _POINTS, _SHARES = 4096, 4
-# Fewer floats than this are blurred faster than another thread wakes up; of more than that, threads share each axis.
-_FEW, _MANY = 1 << 18, 1 << 20
-# They share its lines in pieces of so many rows.
-_PIECE = 1 << 14
+# Fewer floats than this are blurred faster than another thread wakes up.
+_FEW = 1 << 18
 # Slots of the first hash table of a share.
 _SLOTS = 1 << 15
 
@@ -53,19 +51,6 @@ _MULTIPLIERS = (
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The rows of a lattice along one axis.
-
-    Attributes:
-        line: rows in the order of the axis, line by line, a 0 behind each line; rows without neighbours are left out.
-        cuts: places in `line` where lines begin, 0 the first of them, and its length.
-    """
-
-    line: Indices
-    cuts: list[int]
-
-
-@dataclass(frozen=True)
 class Lattice:
     """Where n points lie among the vertices of a permutohedral lattice.
 
@@ -73,7 +58,8 @@ class Lattice:
         vertices: (n, d + 1) rows of the vertices around each point.
         weights: (n, d + 1) weight of each point at its vertices, for splatting and slicing alike.
         shares: first point of each share, then n.
-        axes: the d + 1 axes.
+        lines: for each of the d + 1 axes, the rows in the order of the axis, line by line, with a 0 behind each line;
+            rows without neighbours are left out.
         copies: (copies, 2). A vertex of several shares has a row for each: the further one, then the first one.
         rows: number of rows. Row 0 is "nowhere": it stays zero and is the neighbour where there is none.
     """
@@ -81,7 +67,7 @@ class Lattice:
     vertices: Indices
     weights: Floats
     shares: list[int]
-    axes: list[Axis]
+    lines: list[Indices]
     copies: Indices
     rows: int
 
@@ -114,8 +100,8 @@ def build_lattice(features: Floats, workers: Workers) -> Lattice:
     copies = late[: enter(unique, table, late, 1, len(unique))].copy()
     after = np.empty((dimensions + 1, len(unique)), np.uint32)
     workers.run(find_next, len(unique), unique, table, steps, after)
-    axes = workers.map(lambda following: _axis(following, copies), list(after))
-    return Lattice(vertices, weights, shares, axes, copies, len(unique))
+    lines = workers.map(lambda following: _line(following, copies), list(after))
+    return Lattice(vertices, weights, shares, lines, copies, len(unique))
 
 
 def plain_vertices(lattice: Lattice) -> NDArray[np.int64]:
@@ -127,9 +113,9 @@ def plain_vertices(lattice: Lattice) -> NDArray[np.int64]:
 
 def neighbours(lattice: Lattice) -> NDArray[np.int64]:
     """The rows before and after each row along each axis (d + 1, 2, rows), 0 where there is none."""
-    found = np.zeros((len(lattice.axes), 2, lattice.rows), np.int64)
-    for (before, after), axis in zip(found, lattice.axes, strict=True):
-        before[axis.line[1:]], after[axis.line[:-1]] = axis.line[:-1], axis.line[1:]
+    found = np.zeros((len(lattice.lines), 2, lattice.rows), np.int64)
+    for (before, after), line in zip(found, lattice.lines, strict=True):
+        before[line[1:]], after[line[:-1]] = line[:-1], line[1:]
     found[..., 0] = 0
     return found
 
@@ -148,18 +134,18 @@ class Filter:
 
     Attributes:
         lattice: the lattice.
-        sums: (rows, channels padded to a multiple of 4) what the points have splatted; zero after `blur_all`.
-        rows: (rows, channels padded) the blurred vertices.
+        sums: (groups of 4 channels, rows, 4) what the points have splatted; zero after `blur_all`.
+        rows: (groups, rows, 4) the blurred vertices.
     """
 
     def __init__(self, lattice: Lattice, channels: int) -> None:
         self.lattice = lattice
-        self.sums = np.zeros((lattice.rows, -(-channels // LANES) * LANES), np.float32)
+        self.sums = np.zeros((-(-channels // LANES), lattice.rows, LANES), np.float32)
         self.rows = np.zeros_like(self.sums)
 
     def __call__(self, values: Floats, workers: Workers) -> Floats:
         """Filter values (n, channels); returns the same shape."""
-        padded = np.zeros((len(values), self.rows.shape[1]), np.float32)
+        padded = np.zeros((len(values), len(self.rows) * LANES), np.float32)
         padded[:, : values.shape[1]] = values
         spans = [slice(*cut) for cut in itertools.pairwise(self.lattice.shares)]
         shares = list(zip(self.lattice.parts(), [padded[span] for span in spans], strict=True))
@@ -169,54 +155,25 @@ class Filter:
         workers.map(lambda share: slice_(*share[0], 1, self.rows, share[1], share[1]), shares)
         return padded[:, : values.shape[1]]
 
-    def begin(self) -> None:
-        """Take the sums as rows, clear the sums, and bring the copies of each vertex together."""
-        self.rows, self.sums = self.sums, self.rows
-        self.sums[:] = 0
-        gather_copies(self.rows, self.lattice.copies, False)
-
-    def blur(self, axis: Axis, start: int, stop: int) -> None:
-        """Blur the rows along one axis, from one cut to another."""
-        blur(self.rows, axis.line, start, stop)
-
-    def end(self) -> None:
-        """Hand the blurred rows on to the copies."""
-        gather_copies(self.rows, self.lattice.copies, True)
-
-    def blur_alone(self) -> None:
-        """Blur from beginning to end."""
-        self.begin()
-        for axis in self.lattice.axes:
-            self.blur(axis, 0, axis.cuts[-1])
-        self.end()
+    def blur(self, group: int) -> None:
+        """Blur a group of channels along all axes in turn, and clear its sums, which have become the rows before."""
+        self.sums[group] = 0
+        gather_copies(self.rows, group, self.lattice.copies, False)
+        for line in self.lattice.lines:
+            blur(self.rows, group, line)
+        gather_copies(self.rows, group, self.lattice.copies, True)
 
 
 def blur_all(filters: Sequence[Filter], workers: Workers) -> None:
-    """Blur what was splatted, along all axes in turn.
-
-    Threads share the lines of each axis where they are long, or else the filters; few rows are left to the caller.
-    """
-    sizes = [one.rows.size for one in filters]
-    if workers.threads == 1 or sum(sizes) < _FEW:
-        for one in filters:
-            one.blur_alone()
-    elif max(sizes) < _MANY:
-        workers.map(Filter.blur_alone, filters)
+    """Blur what was splatted. Threads share the filters and their groups; few rows are left to the caller."""
+    for one in filters:
+        one.rows, one.sums = one.sums, one.rows
+    groups = [(one, group) for one in filters for group in range(len(one.rows))]
+    if sum(one.rows.size for one in filters) < _FEW:
+        for one, group in groups:
+            one.blur(group)
     else:
-        _blur_together(filters, workers)
-
-
-def _blur_together(filters: Sequence[Filter], workers: Workers) -> None:
-    workers.map(Filter.begin, filters)
-    for axes in itertools.zip_longest(*(one.lattice.axes for one in filters)):
-        pieces = [
-            (one, axis, start, stop)
-            for one, axis in zip(filters, axes, strict=True)
-            if axis is not None
-            for start, stop in itertools.pairwise(axis.cuts)
-        ]
-        workers.map(lambda piece: piece[0].blur(*piece[1:]), pieces)
-    workers.map(Filter.end, filters)
+        workers.map(lambda task: task[0].blur(task[1]), groups)
 
 
 def _numbered(features: Floats, multipliers: Keys, steps: Keys, vertices: Indices, weights: Floats) -> Keys:
@@ -246,9 +203,7 @@ def _table(keys: int) -> Indices:
     return np.zeros(1 << (4 * keys - 1).bit_length(), np.uint32)
 
 
-def _axis(after: Indices, copies: Indices) -> Axis:
+def _line(after: Indices, copies: Indices) -> Indices:
     """Write the lines along an axis down, from the rows after each row."""
     line = np.empty(len(after) // 2 * 3 + 3, np.uint32)
-    cuts = np.empty(len(line) // _PIECE + 2, np.int64)
-    places, count = draw_lines(after, copies, np.zeros(len(after), np.bool_), line, cuts, _PIECE)
-    return Axis(line[:places], cuts[:count].tolist())
+    return line[: draw_lines(after, copies, np.zeros(len(after), np.bool_), line)]
