@@ -23,6 +23,8 @@ from weakseg.ops.densecrf.workers import Workers
 Golden = Callable[[str], dict[str, np.ndarray[Any, Any]]]
 
 PSA = PRESETS["psa"]
+# In ten iterations the last bits of what comes in can grow to the third digit of what comes out.
+FEW = replace(PSA, iterations=3)
 # Golden key -> what the unary is made of, parameters.
 CASES = {
     "psa_t10_scores": ("scores", PSA),
@@ -144,22 +146,22 @@ def test_gpu(golden: Golden, method: Method) -> None:
 )
 def test_posteriors_and_permuted_labels(seed: int, labels: int, height: int, width: int, method: Method) -> None:
     image, unary = random_case(seed, labels, height, width)
-    posterior = dense_crf(image, unary, PSA, method=method)
+    posterior = dense_crf(image, unary, FEW, method=method)
     assert posterior.shape == unary.shape
     assert posterior.dtype == torch.float32
     torch.testing.assert_close(posterior.sum(0), torch.ones(height, width))
     order = torch.randperm(labels, generator=torch.Generator().manual_seed(seed))
-    permuted = dense_crf(image, unary[order], PSA, method=method)
-    torch.testing.assert_close(permuted, posterior[order], atol=1e-3, rtol=0)
+    permuted = dense_crf(image, unary[order], FEW, method=method)
+    torch.testing.assert_close(permuted, posterior[order], atol=1e-4, rtol=0)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), height=st.integers(1, 12), width=st.integers(1, 12), sides=FLIPS)
 def test_exact_commutes_with_flips(seed: int, height: int, width: int, sides: tuple[int, ...]) -> None:
     image, unary = random_case(seed, 3, height, width)
-    posterior = dense_crf(image, unary, PSA, method="exact")
-    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), PSA, method="exact")
-    torch.testing.assert_close(flipped.flip(sides), posterior, atol=1e-3, rtol=0)
+    posterior = dense_crf(image, unary, FEW, method="exact")
+    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), FEW, method="exact")
+    torch.testing.assert_close(flipped.flip(sides), posterior, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("sides", [(1,), (2,), (1, 2)])

@@ -31,15 +31,12 @@ from weakseg.ops.densecrf._lanes import Floats
 from weakseg.ops.densecrf.allpairs import bilateral_messages, gaussian_messages
 from weakseg.ops.densecrf.meanfield import lattice_messages, mean_field
 from weakseg.ops.densecrf.meanfield_cpu import lattice_mean_field
-from weakseg.ops.densecrf.permutohedral import Lattice, build_lattice, normalize
+from weakseg.ops.densecrf.permutohedral import SHARES, Lattice, build_lattice, normalize
 from weakseg.ops.densecrf.workers import Workers
 from weakseg.ops.random_walk import require_finite, require_tensors
 
 Method = Literal["lattice", "exact"]
 Result = TypeVar("Result")
-
-# What more of them would save on the points, they would spend on adding up their parts.
-_THREADS_PER_IMAGE = 4
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,8 @@ def dense_crf(
         unary: energies (K, H, W) or (N, K, H, W), finite; see `unary_from_scores`, `unary_from_labels`.
         params: the parameters, for instance ``PRESETS["psa"]``.
         method: "lattice", as in the authors' program: time and memory linear in the number of pixels, compiled loops
-            on the CPU with `torch.get_num_threads()` threads, torch elsewhere (the lattice is always built on the CPU).
+            on the CPU with `torch.get_num_threads()` threads (any number gives the same bytes), torch elsewhere (the
+            lattice is always built on the CPU).
             "exact": all pairs of pixels, quadratic time; on the golden vectors 99.1 to 100 % of the labels agree.
 
     Returns:
@@ -239,7 +237,7 @@ def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]
     abreast = min(count, threads)
 
     def one(i: int) -> Result:
-        with Workers(min(threads // abreast, _THREADS_PER_IMAGE)) as workers:
+        with Workers(min(threads // abreast, SHARES)) as workers:
             return work(i, workers)
 
     if abreast == 1:  # memory comes faster to the caller's own thread

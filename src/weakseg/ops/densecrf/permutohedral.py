@@ -20,19 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from weakseg.ops.densecrf._filter_loops import (
-    blur,
-    gather_copies,
-    normalize_weights,
-    slice_,
-    splat,
-)
+from weakseg.ops.densecrf._filter_loops import blur, gather_copies, normalize_weights, slice_, splat
 from weakseg.ops.densecrf._lanes import LANES, Floats, Indices
 from weakseg.ops.densecrf._lattice_loops import Keys, draw_lines, enter, find_next, number
 from weakseg.ops.densecrf.workers import Workers
 
 # Points are cut into shares of no fewer than this, and into no more shares than that.
-_POINTS, _SHARES = 4096, 4
+_POINTS, SHARES = 4096, 4
 # Fewer floats than this are blurred faster than another thread wakes up.
 _FEW = 1 << 18
 # Slots of the first hash table of a share.
@@ -88,14 +82,14 @@ def build_lattice(features: Floats, workers: Workers) -> Lattice:
     steps = multipliers.sum() - (dimensions + 1) * multipliers
     vertices = np.empty((count, dimensions + 1), np.uint32)
     weights = np.empty((count, dimensions + 1), np.float32)
-    pieces = max(1, min(_SHARES, count // _POINTS))
+    pieces = max(1, min(SHARES, count // _POINTS))
     shares = [count * piece // pieces for piece in range(pieces + 1)]
     spans = [slice(a, b) for a, b in itertools.pairwise(shares)]
     keys = workers.map(lambda span: _numbered(features[span], multipliers, steps, vertices[span], weights[span]), spans)
     unique = np.concatenate([np.zeros(1, np.int64), *keys])
     firsts = itertools.accumulate([len(found) for found in keys[:-1]], initial=0)
     workers.map(_shift, [(vertices[span], first) for span, first in zip(spans, firsts, strict=True)])
-    table = _table(len(unique))
+    table = np.zeros(1 << (4 * len(unique) - 1).bit_length(), np.uint32)  # at most a quarter of it will be full
     late = np.empty((len(unique), 2), np.uint32)
     copies = late[: enter(unique, table, late, 1, len(unique))].copy()
     after = np.empty((dimensions + 1, len(unique)), np.uint32)
@@ -122,11 +116,11 @@ def neighbours(lattice: Lattice) -> NDArray[np.int64]:
 
 def normalize(lattice: Lattice, workers: Workers) -> None:
     """Scale the weights: the filter K becomes D^-½ K D^-½ with D = K·1, the symmetric normalisation of dense CRFs."""
-    filters = Filter(lattice, 1)
-    ones = np.ones((len(lattice.vertices), LANES), np.float32)
-    workers.map(lambda share: splat(*share, ones[: len(share[0])], filters.sums), lattice.parts())
-    blur_all([filters], workers)
-    workers.map(lambda share: normalize_weights(*share, filters.rows), lattice.parts())
+    mass, parts = Filter(lattice, 1), lattice.parts()
+    ones = np.ones((max(len(vertices) for vertices, _ in parts), LANES), np.float32)
+    workers.map(lambda part: splat(*part, ones[: len(part[0])], mass.sums), parts)
+    blur_all([mass], workers)
+    workers.map(lambda part: normalize_weights(*part, mass.rows), parts)
 
 
 class Filter:
@@ -196,11 +190,6 @@ def _shift(share: tuple[Indices, int]) -> None:
     vertices, first = share
     if first:
         vertices += np.uint32(first)
-
-
-def _table(keys: int) -> Indices:
-    """An empty hash table, no more than a quarter of which the keys will fill."""
-    return np.zeros(1 << (4 * keys - 1).bit_length(), np.uint32)
 
 
 def _line(after: Indices, copies: Indices) -> Indices:
