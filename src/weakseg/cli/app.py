@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -19,6 +21,11 @@ from weakseg.errors import WeaksegError
 
 app = typer.Typer(
     help="From image-level tags to pixel masks and a trained segmentation network.",
+    epilog=(
+        "weakseg --install-completion teaches your shell to complete commands, options and names of recipes.\n\n"
+        "Exit codes: 0 done, 1 failed by an error that is no fault of the input, 2 input that cannot be used, "
+        "130 interrupted: run, demo and ablate go on where they stopped."
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,9 +50,42 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report, doubtful, export):
-    app.command()(command)
-app.command("import")(bring_in)  # a word of Python, which no function can be called
+# By heading of `weakseg --help`, in order: the commands, each with an example for its own help.
+PANELS: dict[str, list[tuple[Callable[..., None], str]]] = {
+    "Start": [
+        (run, "weakseg run --data photos.csv --out runs/photos"),
+        (plan, "weakseg plan photos.csv --out plan.yaml"),
+        (demo, "weakseg demo --out runs/demo"),
+    ],
+    "Your data": [
+        (data, "weakseg data photos.csv"),
+        (bring_in, "weakseg import corrected.zip --run runs/photos"),
+        (recipes, "weakseg recipes irnet --settings"),
+    ],
+    "Results": [
+        (report, "weakseg report runs/photos"),
+        (doubtful, "weakseg doubtful runs/photos --count 50"),
+        (evaluate, "weakseg evaluate masks --data voc:VOC2012 --split val"),
+        (predict, "weakseg predict runs/photos new_photos --out masks"),
+        (export, "weakseg export runs/photos --to coco"),
+        (words, "weakseg words runs/vwe --per-class 4"),
+    ],
+    "Studies": [
+        (ablate, "weakseg ablate cam --with small --data voc:VOC2012 --vary localize.stride=4,8"),
+    ],
+}
+
+
+def _help(command: Callable[..., None]) -> str:
+    """The docstring of a command, each paragraph on one line: the terminal breaks lines, not the source."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+for panel, commands in PANELS.items():
+    for command, example in commands:
+        name = example.split()[1]
+        app.command(name, help=_help(command), epilog=f"Example: {example}", rich_help_panel=panel)(command)
 
 
 def main() -> None:
@@ -55,7 +95,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="weakseg")  # also of python -m weakseg
     except (WeaksegError, OSError) as error:
         if len(arguments) < len(sys.argv) - 1:
             raise

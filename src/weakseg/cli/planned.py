@@ -11,7 +11,7 @@ from weakseg.pipeline.rundir.run import RECIPE, open_folder
 from weakseg.planning.plan import DEFAULT, HEAD, changed_plan, fit_plan, make_plan, planned_before
 from weakseg.recipes.loading import load_recipe
 from weakseg.report.run import run_and_draw
-from weakseg.training.progress import say
+from weakseg.training.progress import say, warn
 
 
 def check_options(overlays: Sequence[str], *, minutes: float | None = None) -> None:
@@ -49,7 +49,7 @@ def run_planned(
     plan, estimate = fit_plan(plan, source, minutes, out)
     say(f"the run takes {estimate.line()}")
     if minutes is not None and estimate.total > 60 * minutes:
-        say(f"--minutes {minutes:g}: not to be had here; this is the shortest plan", "yellow")
+        warn(f"--minutes {minutes:g}: not to be had here; this is the shortest plan")
     run_and_draw(plan.recipe, source, out, overwrite=overwrite, written=plan.to_yaml())
 
 
@@ -62,10 +62,10 @@ def _go_on(
         raise WeaksegError(f"{out}: holds a run of {planned.name}; choose another --out, or add --overwrite")
     say(f"going on with the plan in {file} (--overwrite plans anew)", "dim")
     if minutes is not None:
-        say("--minutes: the plan is made already; add --overwrite to cut it", "yellow")
+        warn("--minutes: the plan is made already; add --overwrite to cut it")
     source = open_source(data)
     photos = len(source.image_set(planned.data.train))
     if not text.startswith(f"{HEAD} {photos} photos"):
-        say(f"the plan was made for other photos than these {photos}; --overwrite plans anew", "yellow")
+        warn(f"the plan was made for other photos than these {photos}; --overwrite plans anew")
     kept = changed_plan(text, planned, overrides) if overrides else text
     run_and_draw(planned, source, out, written=kept)

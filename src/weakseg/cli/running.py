@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import DataOption, OutOption
+from weakseg.cli.options import DataOption, OutOption, OverlaysOption, complete_recipes
 
 
 def run(
     data: DataOption,
     out: OutOption,
     recipe: Annotated[
-        str | None, typer.Argument(help="Name of a recipe, or a YAML file; without one, auto is planned.")
+        str | None,
+        typer.Argument(
+            help="Name of a recipe, or a YAML file; without one, auto is planned.", autocompletion=complete_recipes
+        ),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
-    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overlays: OverlaysOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Fit the named recipe to photos and machine first.")] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Cut the plan so that it takes no longer than this.")
@@ -69,7 +72,7 @@ def ablate(
     vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
     row: Annotated[list[str] | None, typer.Option(help="Run only the row of this label; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
-    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overlays: OverlaysOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run; the scoring is always done.")] = None,
     into: Annotated[

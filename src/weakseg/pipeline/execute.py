@@ -27,7 +27,7 @@ from weakseg.pipeline.stage import Context, run_stages, stage_keys
 from weakseg.pipeline.truths import truth_warnings
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.device import build_fabric, describe, peak_memory_mib
-from weakseg.training.progress import logging_to, say
+from weakseg.training.progress import logging_to, say, warn
 
 RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
 """Of each stage, in the manifest."""
@@ -77,7 +77,7 @@ def execute(
         context, unreadable = prepare(recipe, source, run, fabric)
         context = replace(context, rehearsal=rehearsal)
         for text in unreadable:
-            say(f"left out: {text}", "yellow")
+            warn(f"left out: {text}")
         problems = [*source.problems, *unreadable]
         larger = _tell_reduced(context)
         stages = [ALL[name] for name in recipe.stages]
@@ -110,10 +110,10 @@ def _told(recipe: Recipe, source: Source, run: Run) -> Source:
     """Say what looks wrong in tags, files and masks; the source with these warnings."""
     slips = training_warnings(source, recipe.data.train)
     for text in (*source.warnings, *slips, *source.problems):
-        say(f"data: {text}", "yellow")
+        warn(f"data: {text}")
     doubts = truth_warnings(recipe, source, run)
     for text in doubts:
-        say(f"data: {text}", "yellow")
+        warn(f"data: {text}")
     return replace(source, warnings=(*source.warnings, *slips, *doubts))
 
 

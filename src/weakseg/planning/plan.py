@@ -16,8 +16,9 @@ from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint, this
 from weakseg.planning.minutes import fitted
 from weakseg.planning.rehearsal import Estimate, rehearse
 from weakseg.planning.rules import Choice, choices
-from weakseg.recipes.loading import load_recipe, recipe_files
+from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.shipped import recipe_files
 
 DEFAULT = "auto"
 """The recipe that is planned where none is named."""

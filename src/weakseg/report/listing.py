@@ -21,8 +21,9 @@ from weakseg.pipeline.doubts import doubts
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.newphotos.finding import mask_reader
 from weakseg.pipeline.rundir.run import REPORT, Run
-from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files
+from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.report.table import class_table, run_table
 from weakseg.settings import field_help
 

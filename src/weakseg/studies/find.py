@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from weakseg.errors import WeaksegError, one_of
-from weakseg.recipes.loading import recipe_files
+from weakseg.recipes.shipped import recipe_files
 from weakseg.report.listing import out
 from weakseg.studies.study import Row, Study, short_names
 
