@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import shlex
 import sys
-from collections.abc import Callable
-from typing import Annotated
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -31,7 +33,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+FAILED, WRONG_INPUT = 1, 2
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+RESUMED = ("run", "demo", "ablate")
+"""The commands that go on where they stopped."""
 
 
 def _print_version(value: bool) -> None:
@@ -89,22 +94,48 @@ for panel, commands in PANELS.items():
 
 
 def main() -> None:
-    """Entry point: an input error is one line on standard error and exit code 2."""
+    """Entry point.
+
+    Exit codes: 0 done; 2 input that cannot be used, one line on standard error says which; 1 any other error, with its
+    traceback; 130 interrupted, with a line that says how to go on.
+    """
     # Waiting threads soon sleep instead of spinning: on busy cores spinning makes two threads far slower than one.
     # OpenMP reads this once, when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
+    debug = len(arguments) < len(sys.argv) - 1
     try:
         app(args=arguments, prog_name="weakseg")  # also of python -m weakseg
     except (WeaksegError, OSError) as error:
-        if len(arguments) < len(sys.argv) - 1:
+        if debug:
             raise
         # An error in a loading process comes with that process's traceback; what it says is the last line.
-        line = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        print(f"weakseg: {line.removeprefix('weakseg.errors.WeaksegError: ')}", file=sys.stderr)
-        sys.exit(2)
+        _fail(_last_line(error).removeprefix("weakseg.errors.WeaksegError: "), WRONG_INPUT)
+    except Exception as error:
+        if debug:
+            raise
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {_last_line(error)}"
+        _fail(f"failed, {reason} (not your input: an error in weakseg, see above){_way_on(arguments)}", FAILED)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            way = "starts anew" if "predict" in arguments[:1] else "goes on from here"
-            print(f"weakseg: interrupted; the same command {way}", file=sys.stderr)
+            _fail(f"interrupted{_way_on(arguments)}", INTERRUPTED)
         raise
+
+
+def _fail(line: str, code: int) -> NoReturn:
+    print(f"weakseg: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def _way_on(arguments: Sequence[str]) -> str:
+    """The command that goes on with what a command that makes runs has left; nothing after other commands."""
+    if next((argument for argument in arguments if not argument.startswith("-")), "") not in RESUMED:
+        return ""
+    # A second --overwrite would throw away what is done.
+    again = shlex.join(["weakseg", *(argument for argument in arguments if argument != "--overwrite")])
+    return f"; what is done stays, go on with: {again}"

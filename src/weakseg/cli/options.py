@@ -31,6 +31,10 @@ OverlaysOption = Annotated[
     list[str] | None,
     typer.Option("--with", autocompletion=complete_overlays, help="Overlay by name or file; repeatable."),
 ]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but warnings and the result.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object; all else goes to standard error.")
+]
 PredictionsOption = Annotated[
     Path, typer.Option("--out", help="Masks go to OUT/masks, or to OUT itself where it is called masks.")
 ]
