@@ -11,7 +11,7 @@ from weakseg.cli import planned
 from weakseg.export import command as exporting
 from weakseg.export.incoming import command as importing
 from weakseg.export.registry import EXPORTERS
-from weakseg.report import run, words
+from weakseg.report import doubtful, run, words
 from weakseg.report.html import page
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
@@ -54,6 +54,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(planned, "run_and_draw", work)
     monkeypatch.setattr(words, "draw_words", work)
     monkeypatch.setattr(page, "write_report", work)
+    monkeypatch.setattr(doubtful, "most_doubtful", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     monkeypatch.setattr(exporting, "export", export)
     monkeypatch.setattr(importing, "import_reviews", work)
