@@ -44,8 +44,16 @@ def main() -> None:
         crf._position_lattice.cache_clear()
         return crf.dense_crf(image, unary, params)
 
+    def on_one_thread() -> Tensor:
+        torch.set_num_threads(1)
+        try:
+            return crf.dense_crf(image, unary, params)
+        finally:
+            torch.set_num_threads(args.threads)
+
     calls: dict[str, Callable[[], Tensor]] = {
         "lattice": lambda: crf.dense_crf(image, unary, params),
+        "lattice, one thread": on_one_thread,
         "lattice, first image of its size": first_of_its_size,
         f"lattice, batch of {args.batch}": lambda: crf.dense_crf(images, unaries, params),
     }

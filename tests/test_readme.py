@@ -68,19 +68,10 @@ def test_the_python_lines_work(desk, capsys):
 
 @pytest.mark.slow
 def test_the_demo_runs(tmp_path):
-    short = [f"{stage}.train.epochs=1" for stage in ("classify", "relate.affinitynet", "segment")]
-    small = [
-        "classify.augment.crop=64",
-        "relate.affinitynet.augment.crop=72",
-        "segment.augment.crop=64",
-        "localize.scales=[0.5]",
-    ]
-    fewer = [
-        "relate.affinitynet.crf=null",
-        "refine.steps=[background,walk]",
-        "predict.scales=[0.5]",
-        "hardware.threads=1",
-    ]
+    short = [f"{stage}.train.epochs=1" for stage in ("classify", "selftrain", "segment")]
+    small = [f"{stage}.augment.crop=64" for stage in ("classify", "selftrain", "segment")]
+    fewer = ["localize.scales=[0.5]", "predict.scales=[0.5]", "predict.crf=null", "selftrain.views.crf=null"]
+    fewer += ["refine.steps=[background]", "hardware.threads=1"]
     ended = tiny.weakseg("demo", "--out", tmp_path / "demo", *short, *small, *fewer)
     assert ended.code == 0, ended.err
     assert "predict" in ended.out

@@ -66,14 +66,14 @@ def demo(
 ) -> None:
     """Make the built-in pictures, run the whole pipeline on them and show what came out.
 
-    The same as `weakseg run affinitynet --with small --with demo --data scenes:160`.
+    The same as `weakseg run auto --with demo --data scenes:160`.
     """
     from weakseg.recipes.loading import load_recipe
     from weakseg.report.finished import Finished
     from weakseg.report.run import run_and_draw
 
     with quietly(quiet):
-        run_and_draw(load_recipe("affinitynet", ["small", "demo"], overrides or []), "scenes:160", out)
+        run_and_draw(load_recipe("auto", ["demo"], overrides or []), "scenes:160", out)
         answer(Finished(out), as_json)
 
 

@@ -12,18 +12,19 @@ from torch import Tensor
 from weakseg.ops.densecrf.crf import (
     PRESETS,
     Method,
-    _lattice,
+    _kernels,
     dense_crf,
     unary_from_labels,
     unary_from_scores,
 )
 from weakseg.ops.densecrf.meanfield import lattice_messages, mean_field
-from weakseg.ops.densecrf.permutohedral import stack
 from weakseg.ops.densecrf.workers import Workers
 
 Golden = Callable[[str], dict[str, np.ndarray[Any, Any]]]
 
 PSA = PRESETS["psa"]
+# In ten iterations the last bits of what comes in can grow to the third digit of what comes out.
+FEW = replace(PSA, iterations=3)
 # Golden key -> what the unary is made of, parameters.
 CASES = {
     "psa_t10_scores": ("scores", PSA),
@@ -119,8 +120,8 @@ def test_torch_lattice_is_the_compiled_one(golden: Golden) -> None:
     energies = unary_of(data, "probs")
     unary = torch.stack([energies, energies.flip(2)])
     with Workers(1) as workers:
-        lattice = stack([_lattice(image, PSA, workers) for image in images])
-    posterior = mean_field(unary, lattice_messages(lattice, torch.device("cpu")), PSA.iterations)
+        kernels = [_kernels(image, PSA, workers) for image in images]
+    posterior = mean_field(unary, lattice_messages(kernels, torch.device("cpu")), PSA.iterations)
     torch.testing.assert_close(posterior, dense_crf(images, unary, PSA), atol=2e-3, rtol=0)
 
 
@@ -145,22 +146,22 @@ def test_gpu(golden: Golden, method: Method) -> None:
 )
 def test_posteriors_and_permuted_labels(seed: int, labels: int, height: int, width: int, method: Method) -> None:
     image, unary = random_case(seed, labels, height, width)
-    posterior = dense_crf(image, unary, PSA, method=method)
+    posterior = dense_crf(image, unary, FEW, method=method)
     assert posterior.shape == unary.shape
     assert posterior.dtype == torch.float32
     torch.testing.assert_close(posterior.sum(0), torch.ones(height, width))
     order = torch.randperm(labels, generator=torch.Generator().manual_seed(seed))
-    permuted = dense_crf(image, unary[order], PSA, method=method)
-    torch.testing.assert_close(permuted, posterior[order], atol=1e-3, rtol=0)
+    permuted = dense_crf(image, unary[order], FEW, method=method)
+    torch.testing.assert_close(permuted, posterior[order], atol=1e-4, rtol=0)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), height=st.integers(1, 12), width=st.integers(1, 12), sides=FLIPS)
 def test_exact_commutes_with_flips(seed: int, height: int, width: int, sides: tuple[int, ...]) -> None:
     image, unary = random_case(seed, 3, height, width)
-    posterior = dense_crf(image, unary, PSA, method="exact")
-    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), PSA, method="exact")
-    torch.testing.assert_close(flipped.flip(sides), posterior, atol=1e-3, rtol=0)
+    posterior = dense_crf(image, unary, FEW, method="exact")
+    flipped = dense_crf(image.flip([side - 1 for side in sides]), unary.flip(sides), FEW, method="exact")
+    torch.testing.assert_close(flipped.flip(sides), posterior, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("sides", [(1,), (2,), (1, 2)])
@@ -232,20 +233,20 @@ def test_batch_is_image_by_image(method: Method) -> None:
     torch.testing.assert_close(batch, single, atol=1e-5, rtol=0)
 
 
-def test_threads_change_nothing_that_matters() -> None:
-    """96 x 96 pixels are enough for two threads to share one image; three images leave each a thread."""
-    image, unary = random_case(3, 4, 96, 96)
+@pytest.mark.parametrize("labels", [3, 9])
+def test_threads_change_nothing(labels: int) -> None:
+    """120 x 140 pixels are enough for four threads to share one image; three images leave each a thread."""
+    image, unary = random_case(3, labels, 120, 140)
     one = dense_crf(image, unary, PSA)
-    assert torch.equal(one, dense_crf(image, unary, PSA))
     threads = torch.get_num_threads()
-    torch.set_num_threads(2)
     try:
-        two = dense_crf(image, unary, PSA)
+        for number in (2, 4):
+            torch.set_num_threads(number)
+            assert torch.equal(dense_crf(image, unary, PSA), one)
         three = dense_crf(torch.stack([image] * 3), torch.stack([unary] * 3), PSA)
     finally:
         torch.set_num_threads(threads)
-    torch.testing.assert_close(two, one, atol=1e-3, rtol=0)
-    torch.testing.assert_close(three, one.expand(3, -1, -1, -1), atol=1e-3, rtol=0)
+    assert torch.equal(three, one.expand(3, -1, -1, -1))
 
 
 @pytest.mark.parametrize("method", METHODS)

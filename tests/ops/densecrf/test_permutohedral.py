@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from weakseg.ops.densecrf.permutohedral import Filter, Lattice, build_lattice, join, normalize, stack
+from weakseg.ops.densecrf import permutohedral
+from weakseg.ops.densecrf._filter_loops import splat
+from weakseg.ops.densecrf.permutohedral import (
+    Filter,
+    Lattice,
+    blur_all,
+    build_lattice,
+    neighbours,
+    normalize,
+    plain_vertices,
+)
 from weakseg.ops.densecrf.workers import Workers
 
 Floats = NDArray[np.float32]
@@ -16,7 +26,7 @@ def points(seed: int, count: int, dimensions: int, spread: float) -> Floats:
 
 
 def apply(lattice: Lattice, values: Floats) -> Floats:
-    return Filter(lattice, values.shape[1], WORKERS)(values)
+    return Filter(lattice, values.shape[1])(values, WORKERS)
 
 
 def gaussian(features: Floats, values: Floats) -> Floats:
@@ -35,7 +45,7 @@ def gaussian(features: Floats, values: Floats) -> Floats:
 def test_points_lie_inside_their_simplices(seed: int, count: int, dimensions: int, spread: float) -> None:
     lattice = build_lattice(points(seed, count, dimensions, spread), WORKERS)
     assert lattice.vertices.shape == lattice.weights.shape == (count, dimensions + 1)
-    assert [table.shape for table in lattice.neighbours] == [(dimensions + 1, 2, lattice.rows)]
+    assert len(lattice.lines) == dimensions + 1
     np.testing.assert_allclose(lattice.weights.sum(1), 1, atol=1e-5)
     assert (lattice.weights >= -1e-3 * max(1, spread / 100)).all()
     assert set(np.unique(lattice.vertices)) == set(range(1, lattice.rows))
@@ -45,9 +55,9 @@ def test_points_lie_inside_their_simplices(seed: int, count: int, dimensions: in
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31), dimensions=st.integers(1, 5))
 def test_neighbours_are_mutual(seed: int, dimensions: int) -> None:
-    (neighbours,) = build_lattice(points(seed, 80, dimensions, 1.5), WORKERS).neighbours
-    assert (neighbours[:, :, 0] == 0).all()
-    for before, after in neighbours:
+    found = neighbours(build_lattice(points(seed, 80, dimensions, 1.5), WORKERS))
+    assert (found[:, :, 0] == 0).all()
+    for before, after in found:
         rows = np.flatnonzero(after)
         np.testing.assert_array_equal(before[after[rows]], rows)
         rows = np.flatnonzero(before)
@@ -74,30 +84,52 @@ def test_filter_is_linear_channel_by_channel(seed: int, channels: int) -> None:
     together = apply(lattice, values)
     single = np.concatenate([apply(lattice, column[:, None]) for column in values.T], 1)
     np.testing.assert_allclose(together, single, atol=1e-5)
-    filtering = Filter(lattice, channels, WORKERS)
-    np.testing.assert_allclose(filtering(2 * values) - filtering(values), together, atol=1e-4)
+    filtering = Filter(lattice, channels)
+    twice = filtering(2 * values, WORKERS)
+    np.testing.assert_allclose(twice - filtering(values, WORKERS), together, atol=1e-4)
 
 
 def test_normalized_filter_keeps_the_root_of_the_mass() -> None:
     """D^-½ K D^-½ has D^½·1 as eigenvector with eigenvalue 1."""
     lattice = build_lattice(points(4, 200, 3, 2), WORKERS)
     root = np.sqrt(apply(lattice, np.ones((200, 1), np.float32)))
-    np.testing.assert_allclose(apply(normalize(lattice, WORKERS), root), root, rtol=1e-4)
+    normalize(lattice, WORKERS)
+    np.testing.assert_allclose(apply(lattice, root), root, rtol=1e-4)
 
 
-def test_joined_filters_add_up() -> None:
-    features = points(5, 120, 5, 1)
-    lattices = [build_lattice(np.ascontiguousarray(features[:, :d]), WORKERS) for d in (2, 5)]
-    values = points(6, 120, 4, 1)
-    expected = 3 * apply(lattices[0], values) + 10 * apply(lattices[1], values)
-    np.testing.assert_allclose(apply(join(lattices, [3, 10], WORKERS), values), expected, rtol=1e-4, atol=1e-3)
+def naive(lattice: Lattice, values: Floats) -> NDArray[np.float64]:
+    """The filter with a row for each vertex alone, one axis after the other."""
+    vertices, rows = plain_vertices(lattice), np.zeros((lattice.rows, values.shape[1]))
+    for corner, weight in zip(vertices.T, lattice.weights.T, strict=True):
+        np.add.at(rows, corner, weight[:, None] * values.astype(np.float64))
+    for before, after in neighbours(lattice):
+        rows = rows + 0.5 * (rows[before] + rows[after])
+    result: NDArray[np.float64] = (rows[vertices] * lattice.weights[..., None]).sum(1)
+    return result
 
 
-def test_stacked_lattices_stay_apart() -> None:
-    lattices = [build_lattice(points(seed, 70, 3, 1), WORKERS) for seed in (1, 2)]
-    values = points(3, 140, 2, 1)
-    expected = np.concatenate([apply(lattices[0], values[:70]), apply(lattices[1], values[70:])])
-    np.testing.assert_allclose(apply(stack(lattices), values), expected, atol=1e-5)
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    count=st.integers(1, 90),
+    dimensions=st.integers(1, 6),
+    channels=st.integers(1, 9),
+    shares=st.integers(1, 4),
+)
+def test_filter_is_the_naive_one(seed: int, count: int, dimensions: int, channels: int, shares: int) -> None:
+    """Cut into shares or not."""
+    features, values = points(seed, count, dimensions, 1.5), points(seed + 1, count, channels, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(permutohedral, "_POINTS", -(-count // shares))
+        lattice = build_lattice(features, WORKERS)
+    whole = build_lattice(features, WORKERS)
+    assert len(whole.copies) == 0
+    assert lattice.rows - len(lattice.copies) == whole.rows
+    np.testing.assert_array_equal(lattice.weights, whole.weights)
+    expected = naive(whole, values)
+    np.testing.assert_allclose(naive(lattice, values), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(apply(lattice, values), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(apply(whole, values), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_hash_table_grows() -> None:
@@ -110,16 +142,21 @@ def test_hash_table_grows() -> None:
     np.testing.assert_array_equal(twice.vertices[::2], twice.vertices[1::2])
 
 
-@pytest.mark.parametrize("spread", [2, 200])
-def test_threads_share_the_work(spread: float) -> None:
-    """Of small joined lattices each thread takes one, of large ones a part of the rows."""
-    features, values = points(8, 30_000, 5, spread), points(9, 30_000, 4, 1)
+@pytest.mark.parametrize("few", [0, 1 << 30])
+def test_threads_change_nothing_in_filters(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    """Threads share the filters and their groups of channels, or the caller blurs them all."""
+    monkeypatch.setattr(permutohedral, "_FEW", few)
+    features, values = points(8, 20_000, 5, 2), points(9, 20_000, 12, 1)
 
-    def joined(workers: Workers) -> Lattice:
-        lattices = [build_lattice(np.ascontiguousarray(features[:, :d]), workers) for d in (2, 5)]
-        return join(lattices, [3, 10], workers)
+    def blurred(workers: Workers) -> list[Floats]:
+        filters = [Filter(build_lattice(np.ascontiguousarray(features[:, :d]), workers), 12) for d in (2, 5)]
+        for one in filters:
+            splat(one.lattice.vertices, one.lattice.weights, values, one.sums)
+        blur_all(filters, workers)
+        assert not any(one.sums.any() for one in filters)
+        return [one.rows for one in filters]
 
-    alone = apply(joined(WORKERS), values)
     with Workers(3) as workers:
-        shared = Filter(joined(workers), 4, workers)(values)
-    np.testing.assert_allclose(shared, alone, rtol=1e-4, atol=1e-3)
+        together = blurred(workers)
+    for shared, alone in zip(together, blurred(WORKERS), strict=True):
+        np.testing.assert_array_equal(shared, alone)

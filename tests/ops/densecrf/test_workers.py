@@ -20,16 +20,6 @@ def test_every_turn_is_taken_once(threads: int, total: int) -> None:
     assert (taken == 1).all()
 
 
-def test_each_part_has_its_own_private_array() -> None:
-    def loop(own: np.ndarray, start: int, stop: int) -> None:  # type: ignore[type-arg]
-        own[0] += sum(range(start, stop))
-
-    with Workers(4) as workers:
-        sums = np.zeros((workers.shares, 1), np.int64)
-        workers.run(loop, 800, private=sums, grain=100)
-    assert sums.ravel().tolist() == [sum(range(start, start + 100)) for start in range(0, 800, 100)]
-
-
 def test_others_go_on_while_one_is_held_up() -> None:
     """The second thread sleeps over its first part; the caller takes all the rest."""
     taken = {}
@@ -53,12 +43,17 @@ def test_short_ranges_stay_with_the_caller() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_each_call_is_made_once(threads: int) -> None:
-    made: list[tuple[int, str]] = []
-    calls = [(number, str(number)) for number in range(7)]
+@pytest.mark.parametrize("count", [0, 1, 2, 7])
+def test_results_come_in_order(threads: int, count: int) -> None:
+    made = []
+
+    def work(number: int) -> str:
+        made.append(number)
+        return str(number)
+
     with Workers(threads) as workers:
-        workers.each(lambda *call: made.append(call), calls)
-    assert sorted(made) == calls
+        assert workers.map(work, range(count)) == [str(number) for number in range(count)]
+    assert sorted(made) == list(range(count))
 
 
 def test_errors_come_back() -> None:

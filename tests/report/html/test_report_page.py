@@ -14,6 +14,8 @@ from weakseg.data.images import read_mask, voc_palette, write_gray, write_image
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.evaluation.calibration import Reliability
+from weakseg.evaluation.expected import Expected
+from weakseg.pipeline.masklist import write_mask_list
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report import run as running
 from weakseg.report.html import page as pages
@@ -209,8 +211,8 @@ def test_a_run_of_single_stages_shows_what_it_has(copy, finished_run):
 
 
 def test_expected_ious_make_the_doubt(copy):
-    rows = [f"{name}.jpg,masks/{name}.png,{number / 10}" for number, name in enumerate(tiny.TRAIN)]
-    (copy / "refine" / "masks.csv").write_text("\n".join(["image,mask,expected_iou", *rows]) + "\n")
+    rows = [Expected(name, "cat", 0.1, 0.5, None, number / 10) for number, name in enumerate(tiny.TRAIN)]
+    write_mask_list(copy / "refine", rows)
     cards = made(copy).all("li", data_list="train")
     doubts = [float(card.attributes["data-doubt"]) for card in cards]
     assert doubts == pytest.approx([1 - number / 10 for number in range(len(tiny.TRAIN))])

@@ -27,18 +27,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from weakseg.ops.densecrf._permutohedral_loops import Floats
+from weakseg.ops.densecrf._lanes import Floats
 from weakseg.ops.densecrf.allpairs import bilateral_messages, gaussian_messages
-from weakseg.ops.densecrf.meanfield import lattice_mean_field, lattice_messages, mean_field
-from weakseg.ops.densecrf.permutohedral import Lattice, build_lattice, join, normalize, stack
+from weakseg.ops.densecrf.meanfield import lattice_messages, mean_field
+from weakseg.ops.densecrf.meanfield_cpu import lattice_mean_field
+from weakseg.ops.densecrf.permutohedral import SHARES, Lattice, build_lattice, normalize
 from weakseg.ops.densecrf.workers import Workers
 from weakseg.ops.random_walk import require_finite, require_tensors
 
 Method = Literal["lattice", "exact"]
 Result = TypeVar("Result")
-
-# What more of them would save on the points, they would spend on adding up their parts.
-_THREADS_PER_IMAGE = 4
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,8 @@ def dense_crf(
         unary: energies (K, H, W) or (N, K, H, W), finite; see `unary_from_scores`, `unary_from_labels`.
         params: the parameters, for instance ``PRESETS["psa"]``.
         method: "lattice", as in the authors' program: time and memory linear in the number of pixels, compiled loops
-            on the CPU with `torch.get_num_threads()` threads, torch elsewhere (the lattice is always built on the CPU).
+            on the CPU with `torch.get_num_threads()` threads (any number gives the same bytes), torch elsewhere (the
+            lattice is always built on the CPU).
             "exact": all pairs of pixels, quadratic time; on the golden vectors 99.1 to 100 % of the labels agree.
 
     Returns:
@@ -183,8 +182,8 @@ def dense_crf(
         posterior = _compiled(images, energies, params)
     else:
         pictures = images.cpu().numpy()
-        lattice = stack(_abreast(len(images), lambda i, workers: _lattice(pictures[i], params, workers)))
-        posterior = mean_field(energies, lattice_messages(lattice, energies.device), params.iterations)
+        kernels = _abreast(len(images), lambda i, workers: _kernels(pictures[i], params, workers))
+        posterior = mean_field(energies, lattice_messages(kernels, energies.device), params.iterations)
     return posterior.reshape(unary.shape)
 
 
@@ -225,8 +224,8 @@ def _compiled(images: Tensor, energies: Tensor, params: CrfParams) -> Tensor:
     posteriors = np.empty_like(unaries)
 
     def infer(i: int, workers: Workers) -> None:
-        lattice = _lattice(pictures[i], params, workers)
-        posteriors[i] = lattice_mean_field(unaries[i], lattice, params.iterations, workers)
+        kernels = _kernels(pictures[i], params, workers)
+        lattice_mean_field(unaries[i], kernels, params.iterations, workers, posteriors[i])
 
     _abreast(len(images), infer)
     return torch.from_numpy(posteriors)
@@ -238,7 +237,7 @@ def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]
     abreast = min(count, threads)
 
     def one(i: int) -> Result:
-        with Workers(min(threads // abreast, _THREADS_PER_IMAGE)) as workers:
+        with Workers(min(threads // abreast, SHARES)) as workers:
             return work(i, workers)
 
     if abreast == 1:  # memory comes faster to the caller's own thread
@@ -247,32 +246,34 @@ def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]
         return list(pool.map(one, range(count)))
 
 
-def _lattice(image: NDArray[np.uint8], params: CrfParams, workers: Workers) -> Lattice:
-    """The lattice of both kernels, weighted and normalised, for one image (H, W, 3)."""
+def _kernels(image: NDArray[np.uint8], params: CrfParams, workers: Workers) -> list[tuple[Lattice, float]]:
+    """The kernels of one image (H, W, 3): normalised lattices, and their weights."""
     height, width = image.shape[:2]
-    lattices, weights = [], []
+    kernels = []
     if params.gaussian_weight:
-        lattices.append(_position_lattice(height, width, params.gaussian_sxy, workers.threads))
-        weights.append(params.gaussian_weight)
+        kernels.append((_position_lattice(height, width, params.gaussian_sxy), params.gaussian_weight))
     if params.bilateral_weight:
-        features = np.empty((height, width, 5), np.float32)
-        features[..., :2] = _positions(height, width, params.bilateral_sxy)
-        np.divide(image, params.bilateral_srgb, out=features[..., 2:], dtype=np.float32)
-        lattices.append(normalize(build_lattice(features.reshape(-1, 5), workers), workers))
-        weights.append(params.bilateral_weight)
-    return join(lattices, weights, workers)
+        features = _positions(height, width, params.bilateral_sxy, 5)
+        for channel in range(3):
+            np.divide(image[..., channel], params.bilateral_srgb, out=features[..., 2 + channel], dtype=np.float32)
+        lattice = build_lattice(features.reshape(-1, 5), workers)
+        normalize(lattice, workers)
+        kernels.append((lattice, params.bilateral_weight))
+    return kernels
 
 
 @lru_cache(maxsize=4)
-def _position_lattice(height: int, width: int, sxy: float, threads: int) -> Lattice:
+def _position_lattice(height: int, width: int, sxy: float) -> Lattice:
     """The lattice of the position kernel depends on nothing but the size: kept for the next images."""
-    with Workers(threads) as workers:
-        return normalize(build_lattice(_positions(height, width, sxy).reshape(-1, 2), workers), workers)
+    with Workers(1) as workers:
+        lattice = build_lattice(_positions(height, width, sxy).reshape(-1, 2), workers)
+        normalize(lattice, workers)
+    return lattice
 
 
-def _positions(height: int, width: int, sxy: float) -> Floats:
-    """Coordinates (x, y) / sxy of all pixels: (H, W, 2)."""
-    places = np.empty((height, width, 2), np.float32)
+def _positions(height: int, width: int, sxy: float, features: int = 2) -> Floats:
+    """Coordinates (x, y) / sxy of all pixels, and room for further features: (H, W, features)."""
+    places = np.empty((height, width, features), np.float32)
     places[..., 0] = np.arange(width) / sxy
     places[..., 1] = np.arange(height)[:, None] / sxy
     return places

@@ -6,7 +6,8 @@ vertices of its simplex, the vertices are *blurred* with [1 2 1] along each of t
 their values back with the same weights. The result approximates Σ_j exp(−½‖f_i − f_j‖²) v_j up to one constant factor.
 
 A lattice is built once and filters as often as wanted. The loops are compiled by numba at their first use and cached on
-disk.
+disk. The points are cut into a few shares that threads splat side by side, each on rows of its own. The cuts depend on
+nothing but the number of points, so results are the same with any number of threads.
 """
 
 from __future__ import annotations
@@ -14,29 +15,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from weakseg.ops.densecrf._permutohedral_loops import (
-    LANES,
-    Floats,
-    Indices,
-    Keys,
-    blur,
-    collect,
-    enter,
-    find_neighbours,
-    number,
-    place,
-    simplices,
-    slice_,
-    splat,
-)
+from weakseg.ops.densecrf._filter_loops import blur, gather_copies, normalize_weights, slice_, splat
+from weakseg.ops.densecrf._lanes import LANES, Floats, Indices
+from weakseg.ops.densecrf._lattice_loops import Keys, draw_lines, enter, find_next, number
 from weakseg.ops.densecrf.workers import Workers
 
-# Fewer rows are blurred faster than another thread wakes up.
-_ROWS = 1 << 15
+# Points are cut into shares of no fewer than this, and into no more shares than that.
+_POINTS, SHARES = 4096, 4
+# Fewer floats than this are blurred faster than another thread wakes up.
+_FEW = 1 << 18
+# Slots of the first hash table of a share.
+_SLOTS = 1 << 15
 
 # A vertex is known by the sum of its coordinates times these odd numbers, modulo 2^64. One addition then steps to its
 # neighbour, and for the coordinates of images two vertices share a key with a probability below 1e-4.
@@ -55,26 +49,25 @@ class Lattice:
     """Where n points lie among the vertices of a permutohedral lattice.
 
     Attributes:
-        vertices: (n, v) rows of the vertices around each point; v = d + 1, or the sum over joined lattices.
-        weights: (n, v) weight of each point at its vertices, for splatting and slicing alike.
-        neighbours: for each of the lattices that were joined or stacked, in the order of their rows: (axes, 2, rows)
-            the rows before and after each vertex along each axis, counted within that lattice. Its first row is
-            "nowhere": it stays zero and stands for the neighbours that no point touches.
+        vertices: (n, d + 1) rows of the vertices around each point.
+        weights: (n, d + 1) weight of each point at its vertices, for splatting and slicing alike.
+        shares: first point of each share, then n.
+        lines: for each of the d + 1 axes, the rows in the order of the axis, line by line, with a 0 behind each line;
+            rows without neighbours are left out.
+        copies: (copies, 2). A vertex of several shares has a row for each: the further one, then the first one.
+        rows: number of rows. Row 0 is "nowhere": it stays zero and is the neighbour where there is none.
     """
 
     vertices: Indices
     weights: Floats
-    neighbours: tuple[Indices, ...]
+    shares: list[int]
+    lines: list[Indices]
+    copies: Indices
+    rows: int
 
-    @property
-    def starts(self) -> list[int]:
-        """The first row of each of the lattices in `neighbours`, then the number of rows in all."""
-        return [0, *itertools.accumulate(table.shape[2] for table in self.neighbours)]
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.starts[-1]
+    def parts(self) -> list[tuple[Indices, Floats]]:
+        """Vertices and weights of each share."""
+        return [(self.vertices[a:b], self.weights[a:b]) for a, b in itertools.pairwise(self.shares)]
 
 
 def build_lattice(features: Floats, workers: Workers) -> Lattice:
@@ -87,109 +80,119 @@ def build_lattice(features: Floats, workers: Workers) -> Lattice:
     count, dimensions = features.shape
     multipliers = np.array([*_MULTIPLIERS[:dimensions], 0], np.int64)
     steps = multipliers.sum() - (dimensions + 1) * multipliers
-    keys = np.empty((count, dimensions + 1), np.int64)
-    weights = np.empty((count, dimensions + 1), np.float32)
-    # √((j+1)(j+2)) is the length of the hyperplane's j-th axis; splat, blur and slice together have variance 2/3 in it.
-    scale = np.array([math.sqrt(2 / 3 / ((j + 1) * (j + 2))) for j in range(dimensions)], np.float32)
-    workers.run(simplices, count, features, scale, multipliers, steps, keys, weights)
     vertices = np.empty((count, dimensions + 1), np.uint32)
-    unique, table = _numbered(keys, vertices)
-    neighbours = np.empty((dimensions + 1, 2, len(unique)), np.uint32)
-    workers.run(find_neighbours, len(unique), unique, table, steps, neighbours)
-    return Lattice(vertices, weights, (neighbours,))
+    weights = np.empty((count, dimensions + 1), np.float32)
+    pieces = max(1, min(SHARES, count // _POINTS))
+    shares = [count * piece // pieces for piece in range(pieces + 1)]
+    spans = [slice(a, b) for a, b in itertools.pairwise(shares)]
+    keys = workers.map(lambda span: _numbered(features[span], multipliers, steps, vertices[span], weights[span]), spans)
+    unique = np.concatenate([np.zeros(1, np.int64), *keys])
+    firsts = itertools.accumulate([len(found) for found in keys[:-1]], initial=0)
+    workers.map(_shift, [(vertices[span], first) for span, first in zip(spans, firsts, strict=True)])
+    table = np.zeros(1 << (4 * len(unique) - 1).bit_length(), np.uint32)  # at most a quarter of it will be full
+    late = np.empty((len(unique), 2), np.uint32)
+    copies = late[: enter(unique, table, late, 1, len(unique))].copy()
+    after = np.empty((dimensions + 1, len(unique)), np.uint32)
+    workers.run(find_next, len(unique), unique, table, steps, after)
+    lines = workers.map(lambda following: _line(following, copies), list(after))
+    return Lattice(vertices, weights, shares, lines, copies, len(unique))
 
 
-def normalize(lattice: Lattice, workers: Workers) -> Lattice:
+def plain_vertices(lattice: Lattice) -> NDArray[np.int64]:
+    """The rows of the points' vertices (n, d + 1), for filters that need no copies."""
+    own = np.arange(lattice.rows)
+    own[lattice.copies[:, 0]] = lattice.copies[:, 1]
+    return own[lattice.vertices]
+
+
+def neighbours(lattice: Lattice) -> NDArray[np.int64]:
+    """The rows before and after each row along each axis (d + 1, 2, rows), 0 where there is none."""
+    found = np.zeros((len(lattice.lines), 2, lattice.rows), np.int64)
+    for (before, after), line in zip(found, lattice.lines, strict=True):
+        before[line[1:]], after[line[:-1]] = line[:-1], line[1:]
+    found[..., 0] = 0
+    return found
+
+
+def normalize(lattice: Lattice, workers: Workers) -> None:
     """Scale the weights: the filter K becomes D^-½ K D^-½ with D = K·1, the symmetric normalisation of dense CRFs."""
-    mass = Filter(lattice, 1, workers)(np.ones((len(lattice.vertices), 1), np.float32))
-    return replace(lattice, weights=lattice.weights / np.sqrt(mass + np.float32(1e-20)))
-
-
-def join(lattices: Sequence[Lattice], strengths: Sequence[float], workers: Workers) -> Lattice:
-    """Make the lattice whose filter is Σ_m strength_m · filter_m, from lattices of the same points; strengths ≥ 0."""
-    first_rows = [0, *itertools.accumulate(lattice.rows for lattice in lattices)]
-    first_columns = [0, *itertools.accumulate(lattice.vertices.shape[1] for lattice in lattices)]
-    count = len(lattices[0].vertices)
-    vertices = np.empty((count, first_columns[-1]), np.uint32)
-    weights = np.empty((count, first_columns[-1]), np.float32)
-    for lattice, strength, row, column in zip(lattices, strengths, first_rows, first_columns, strict=False):
-        factor = np.float32(math.sqrt(strength))
-        workers.run(place, count, lattice.vertices, lattice.weights, row, factor, vertices, weights, column)
-    return Lattice(vertices, weights, tuple(table for lattice in lattices for table in lattice.neighbours))
-
-
-def stack(lattices: Sequence[Lattice]) -> Lattice:
-    """Make one lattice of the points of several with the same v; each keeps to its own vertices."""
-    first_rows = [0, *itertools.accumulate(lattice.rows for lattice in lattices[:-1])]
-    return Lattice(
-        np.concatenate([x.vertices + np.uint32(row) for x, row in zip(lattices, first_rows, strict=True)]),
-        np.concatenate([lattice.weights for lattice in lattices]),
-        tuple(table for lattice in lattices for table in lattice.neighbours),
-    )
+    mass, parts = Filter(lattice, 1), lattice.parts()
+    ones = np.ones((max(len(vertices) for vertices, _ in parts), LANES), np.float32)
+    workers.map(lambda part: splat(*part, ones[: len(part[0])], mass.sums), parts)
+    blur_all([mass], workers)
+    workers.map(lambda part: normalize_weights(*part, mass.rows), parts)
 
 
 class Filter:
-    """The buffers to filter some number of channels on a lattice, again and again.
+    """The rows to filter some number of channels on a lattice, again and again.
 
     Attributes:
         lattice: the lattice.
-        workers: the threads to use.
-        parts: (shares, rows, channels padded to a multiple of 4) what each share of the points has splatted; zero after
-            `blur`.
-        rows: (rows, channels padded) the blurred vertices.
+        sums: (groups of 4 channels, rows, 4) what the points have splatted; zero after `blur_all`.
+        rows: (groups, rows, 4) the blurred vertices.
     """
 
-    def __init__(self, lattice: Lattice, channels: int, workers: Workers) -> None:
+    def __init__(self, lattice: Lattice, channels: int) -> None:
         self.lattice = lattice
-        self.workers = workers
-        self.parts = np.zeros((workers.shares, lattice.rows, -(-channels // LANES) * LANES), np.float32)
-        self.rows = np.zeros_like(self.parts[0])
-        self._spare = np.empty_like(self.rows)
+        self.sums = np.zeros((-(-channels // LANES), lattice.rows, LANES), np.float32)
+        self.rows = np.zeros_like(self.sums)
 
-    def __call__(self, values: Floats) -> Floats:
+    def __call__(self, values: Floats, workers: Workers) -> Floats:
         """Filter values (n, channels); returns the same shape."""
-        count, channels = values.shape
-        padded = np.zeros((count, self.rows.shape[1]), np.float32)
-        padded[:, :channels] = values
-        points = (self.lattice.vertices, self.lattice.weights, padded)
-        self.workers.run(splat, count, *points, private=self.parts)
-        self.blur()
-        self.workers.run(slice_, count, *points, self.rows)
-        return padded[:, :channels]
+        padded = np.zeros((len(values), len(self.rows) * LANES), np.float32)
+        padded[:, : values.shape[1]] = values
+        spans = [slice(*cut) for cut in itertools.pairwise(self.lattice.shares)]
+        shares = list(zip(self.lattice.parts(), [padded[span] for span in spans], strict=True))
+        workers.map(lambda share: splat(*share[0], share[1], self.sums), shares)
+        blur_all([self], workers)
+        padded[:] = 0
+        workers.map(lambda share: slice_(*share[0], 1, self.rows, share[1], share[1]), shares)
+        return padded[:, : values.shape[1]]
 
-    def blur(self) -> None:
-        """Move the sum of `parts` into `rows`, clear `parts`, and blur the rows along all axes in turn."""
-        starts = self.lattice.starts
-        calls = list(zip(self.lattice.neighbours, starts[:-1], starts[1:], strict=True))
-        if any(stop - start >= 2 * _ROWS for _, start, stop in calls):  # threads share the rows
-            for call in calls:
-                self._blur(*call)
-        else:  # threads share the lattices
-            self.workers.each(self._blur, calls)
-
-    def _blur(self, neighbours: Indices, start: int, stop: int) -> None:
-        count = stop - start
-        rows, spare = self.rows[start:stop], self._spare[start:stop]
-        self.workers.run(lambda a, b: collect(self.parts, self.rows, start + a, start + b), count, grain=_ROWS)
-        for before, after in neighbours:
-            self.workers.run(blur, count, rows, before, after, spare, grain=_ROWS)
-            rows, spare = spare, rows
-        if len(neighbours) % 2:  # the result lies in the spare rows
-            spare[:] = rows
+    def blur(self, group: int) -> None:
+        """Blur a group of channels along all axes in turn, and clear its sums, which have become the rows before."""
+        self.sums[group] = 0
+        gather_copies(self.rows, group, self.lattice.copies, False)
+        for line in self.lattice.lines:
+            blur(self.rows, group, line)
+        gather_copies(self.rows, group, self.lattice.copies, True)
 
 
-def _numbered(keys: Keys, vertices: Indices) -> tuple[Keys, Indices]:
-    """Number the distinct keys from 1 in the order of the points.
+def blur_all(filters: Sequence[Filter], workers: Workers) -> None:
+    """Blur what was splatted. Threads share the filters and their groups; few rows are left to the caller."""
+    for one in filters:
+        one.rows, one.sums = one.sums, one.rows
+    groups = [(one, group) for one in filters for group in range(len(one.rows))]
+    if sum(one.rows.size for one in filters) < _FEW:
+        for one, group in groups:
+            one.blur(group)
+    else:
+        workers.map(lambda task: task[0].blur(task[1]), groups)
 
-    Returns:
-        the keys by row (row 0 is nobody's), and the hash table: row by slot, 0 where free, at most a quarter full.
-    """
-    unique = np.zeros(1 << 13, np.int64)
-    table = np.zeros(4 * len(unique), np.uint32)
-    done, count = number(keys, vertices, unique, table, 0, 1)
-    while done < len(keys):
-        unique = np.concatenate([unique, np.zeros_like(unique)])
-        table = np.zeros(4 * len(unique), np.uint32)
-        enter(unique, count, table)
-        done, count = number(keys, vertices, unique, table, done, count)
-    return unique[:count], table
+
+def _numbered(features: Floats, multipliers: Keys, steps: Keys, vertices: Indices, weights: Floats) -> Keys:
+    """Set the vertices of points, numbered from 1 in the order of the points, and their weights; returns their keys."""
+    dimensions = features.shape[1]
+    # √((j+1)(j+2)) is the length of the hyperplane's j-th axis; splat, blur and slice together have variance 2/3 in it.
+    scale = np.array([math.sqrt(2 / 3 / ((j + 1) * (j + 2))) for j in range(dimensions)], np.float32)
+    unique = np.empty(vertices.size + 1, np.int64)
+    table = np.zeros(_SLOTS, np.uint32)
+    done, count = 0, 1
+    while done < len(features):
+        done, count = number(features, scale, multipliers, steps, vertices, weights, unique, table, done, count)
+        if done < len(features):
+            table = np.zeros(2 * len(table), np.uint32)
+            enter(unique, table, np.empty((0, 2), np.uint32), 1, count)
+    return unique[1:count]
+
+
+def _shift(share: tuple[Indices, int]) -> None:
+    vertices, first = share
+    if first:
+        vertices += np.uint32(first)
+
+
+def _line(after: Indices, copies: Indices) -> Indices:
+    """Write the lines along an axis down, from the rows after each row."""
+    line = np.empty(len(after) // 2 * 3 + 3, np.uint32)
+    return line[: draw_lines(after, copies, np.zeros(len(after), np.bool_), line)]

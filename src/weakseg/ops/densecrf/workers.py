@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from typing import Self, TypeVar
 
-from numpy.typing import NDArray
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Workers:
@@ -17,13 +20,10 @@ class Workers:
 
     Attributes:
         threads: how many, the caller's own included.
-        shares: into how many parts a long range is split. Two for each thread, so that the others go on while one is
-            held up; a fixed number, so that sums over the parts come out the same whoever makes them.
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.shares = 1 if threads == 1 else 2 * threads
         self._pool = ThreadPoolExecutor(max(1, threads - 1))
 
     def __enter__(self) -> Self:
@@ -32,39 +32,41 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown()
 
-    def each(self, work: Callable[..., object], calls: Sequence[tuple[Any, ...]]) -> None:
-        """Call ``work(*call)`` for every call, side by side; the caller's own thread takes its part."""
-        if self.threads == 1:
-            for call in calls:
-                work(*call)
-            return
-        others = [self._pool.submit(work, *call) for call in calls[1:]]
-        work(*calls[0])
-        for other, call in zip(reversed(others), reversed(calls), strict=False):
-            if other.cancel():  # nobody has begun with it
-                work(*call)
-        for other in others:
-            if not other.cancelled():
-                other.result()
+    def map(self, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Call ``work(item)`` for every item, side by side; the caller's own thread takes its part.
 
-    def run(
-        self,
-        loop: Callable[..., object],
-        total: int,
-        *arguments: object,
-        private: NDArray[Any] | None = None,
-        grain: int = 4096,
-    ) -> None:
+        Returns:
+            the results in the order of the items.
+        """
+        todo = deque(enumerate(items))
+        results: dict[int, Result] = {}
+
+        def take() -> None:
+            while todo:
+                try:
+                    place, item = todo.popleft()
+                except IndexError:  # somebody else was faster
+                    return
+                results[place] = work(item)
+
+        others = [self._pool.submit(take) for _ in range(min(self.threads, len(items)) - 1)]
+        try:
+            take()
+        finally:
+            for other in others:
+                if not other.cancel():  # somebody has begun with it
+                    other.result()
+        return [results[place] for place in range(len(items))]
+
+    def run(self, loop: Callable[..., object], total: int, *arguments: object, grain: int = 4096) -> None:
         """Call ``loop(*arguments, start, stop)`` for consecutive parts of range(total).
 
         Args:
             loop: the compiled loop.
             total: how many turns it makes in all.
             arguments: what it takes before start and stop.
-            private: `shares` arrays; each part gets its own as the last argument before start.
             grain: the least number of turns that is worth a part; below twice as many there is only one.
         """
-        parts = max(1, min(self.shares, total // grain))
+        parts = max(1, min(2 * self.threads, total // grain))  # two each, so that others go on while one is held up
         bounds = [total * part // parts for part in range(parts + 1)]
-        own = [() if private is None else (private[part],) for part in range(parts)]
-        self.each(loop, [(*arguments, *own[part], bounds[part], bounds[part + 1]) for part in range(parts)])
+        self.map(lambda span: loop(*arguments, *span), list(itertools.pairwise(bounds)))
