@@ -19,7 +19,7 @@ from weakseg.data.sample import ImageSet, Sample
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
-from weakseg.pipeline.execute import prepare
+from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.run import Run
 from weakseg.pipeline.stage import Context
 from weakseg.report.pictures import spread, train_sheet, val_sheet

@@ -9,8 +9,9 @@ import yaml
 
 from weakseg.backbones.backbone import build_backbone
 from weakseg.methods.registry import SEEDS
-from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files, validate
+from weakseg.recipes.loading import load_recipe, validate
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.recipes.stages import STAGES
 from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 

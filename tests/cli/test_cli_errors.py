@@ -235,7 +235,7 @@ def test_an_error_in_a_loading_process_is_one_line(monkeypatch):
             caught = ExceptionWrapper(where="in DataLoader worker process 0")
         caught.reraise()
 
-    monkeypatch.setattr("weakseg.report.listing.print_recipe", in_worker)
+    monkeypatch.setattr("weakseg.report.listing.written_recipe", in_worker)
     line = tiny.error_line(tiny.weakseg("recipes", "cam"))
     assert line == "weakseg: /photos/p1.jpg: no picture in a known format"
 
@@ -271,15 +271,49 @@ def test_an_error_of_the_system_is_one_line(monkeypatch):
     def denied(name):
         raise PermissionError(13, "Permission denied", "/secret")
 
-    monkeypatch.setattr("weakseg.report.listing.print_recipe", denied)
+    monkeypatch.setattr("weakseg.report.listing.written_recipe", denied)
     assert "/secret" in tiny.error_line(tiny.weakseg("recipes", "cam"))
 
 
-def test_ctrl_c_says_how_to_go_on(monkeypatch):
+@pytest.fixture
+def stopped(monkeypatch):
+    """``stopped(error, *arguments)``: a run that is stopped by an error when its work begins."""
+
+    def run(error, *arguments):
+        def work(*arguments, **options):
+            raise error
+
+        monkeypatch.setattr("weakseg.cli.planned.run_and_draw", work)
+        return tiny.weakseg("run", "cam", "--data", "my photos", "--out", "run", *arguments)
+
+    return run
+
+
+def test_ctrl_c_says_how_to_go_on(stopped, monkeypatch):
+    way = "weakseg: interrupted; what is done stays, go on with: weakseg run cam --data 'my photos' --out run"
+    ended = stopped(KeyboardInterrupt())
+    assert (ended.code, ended.err) == (130, f"{way}\n")
+    # The same command would start afresh.
+    ended = stopped(KeyboardInterrupt(), "--overwrite", "--quiet")
+    assert (ended.code, ended.err) == (130, f"{way} --quiet\n")
+
     def interrupted(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("weakseg.report.listing.print_recipe", interrupted)
-    ended = tiny.weakseg("recipes", "cam")
-    assert ended.code == 130
-    assert ended.err == "weakseg: interrupted; the same command goes on from here\n"
+    monkeypatch.setattr("weakseg.report.listing.written_recipe", interrupted)
+    assert tiny.weakseg("recipes", "cam") == tiny.Ended(130, "", "weakseg: interrupted\n")
+
+
+def test_an_unexpected_error_is_code_1_with_its_traceback(stopped):
+    ended = stopped(KeyError("lost"))
+    assert ended.code == 1
+    assert "Traceback" in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("weakseg: failed, KeyError: 'lost' (not your input: ")
+    assert last.endswith("go on with: weakseg run cam --data 'my photos' --out run")
+
+
+def test_a_wrong_option_is_code_2():
+    ended = tiny.weakseg("run", "cam", "--data", "photos", "--out", "run", "--overwirte")
+    assert ended.code == 2
+    assert "--overwrite" in ended.err

@@ -16,7 +16,7 @@ from weakseg.data.instances import PhotoInstances, save_instances
 from weakseg.data.sample import Classes, Sample
 from weakseg.data.source import open_source
 from weakseg.methods.irnet.instances import Instance
-from weakseg.pipeline.execute import prepare
+from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.pictures import SIZE, draw_pictures, spread, train_sheet, val_sheet
 from weakseg.report.sheet import Cell, Row, Sheet, font

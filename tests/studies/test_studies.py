@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weakseg.data.source import open_source
-from weakseg.recipes.loading import recipe_files
+from weakseg.recipes.shipped import recipe_files
 from weakseg.studies.find import find_study, read_tree, study_files
 from weakseg.studies.plan import Request, check_plan, make_plan
 from weakseg.studies.plot import number_axes

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from weakseg.training import progress
-from weakseg.training.progress import bar, rate_text, time_text, track
+from weakseg.training.progress import bar, logging_to, quietly, rate_text, say, time_text, track, warn
 
 
 class Clock:
@@ -23,7 +23,15 @@ class Clock:
 def clock(monkeypatch):
     found = Clock()
     monkeypatch.setattr(progress, "time", found)
+    monkeypatch.setattr(progress._manner, "told", found.now)
     return found
+
+
+@pytest.fixture
+def log(monkeypatch, capsys):
+    """Standard error that is no terminal: its lines until now."""
+    monkeypatch.setattr(progress, "console", Console(stderr=True, markup=False, width=80))
+    return lambda: capsys.readouterr().err.splitlines()
 
 
 @pytest.fixture
@@ -51,21 +59,59 @@ def test_times_are_minutes_and_seconds(seconds, text):
     assert time_text(seconds) == text
 
 
-def test_lines_of_a_log_tell_the_same(clock, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "console", Console(stderr=True, markup=False, width=80))
+def test_lines_of_a_log_tell_the_same(clock, log):
     with bar("localize", 5, done=1) as running:
-        for seconds in (10, 10, 10, 4):
+        for seconds in (100, 100, 100, 4):
             clock.now += seconds
             running.note("loss 0.5")
             running.advance()
-    assert capsys.readouterr().err.splitlines() == ["localize 3/5  10.0 s/img  0:20 left  loss 0.5"]
+    assert log() == ["localize 3/5  100.0 s/img  3:20 left  loss 0.5"]
 
 
-def test_the_last_line_has_rate_and_time_of_the_whole(clock, capsys, monkeypatch):
-    monkeypatch.setattr(progress, "console", Console(stderr=True, markup=False, width=80))
+def test_the_last_line_has_rate_and_time_of_the_whole(clock, log):
     for number in track(range(200), "read", 200):
-        clock.now += 0.05 if number < 199 else 20
-    assert capsys.readouterr().err.splitlines()[-1] == "read 200/200  6.7 img/s  in 0:30"
+        clock.now += 0.05 if number < 199 else 190
+    assert log()[-1] == "read 200/200  1.0 img/s  in 3:20"
+
+
+def test_a_log_gets_a_line_every_three_minutes_at_most(clock, log):
+    """Whether they pass in one long bar or in many short ones."""
+    for number in range(6):
+        if number == 4:
+            say("stage 2 of 2, segment", "bold")
+        for _ in track(range(60), f"part {number}", 60):
+            clock.now += 1
+    assert [line.split("  ")[0] for line in log()] == ["part 2 60/60", "stage 2 of 2, segment"]
+    for _ in track(range(1200), "train", 1200, unit="step"):
+        clock.now += 1
+    assert [line.split()[1] for line in log()] == [f"{60 + 180 * number}/1200" for number in range(7)]
+
+
+def test_lines_of_a_log_have_no_colour(log):
+    warn("left out: [red]p1.jpg[/]: broken")
+    assert log() == ["left out: [red]p1.jpg[/]: broken"]
+
+
+def test_quietly_only_warnings_are_shown_and_the_log_gets_all(clock, log, tmp_path):
+    with logging_to(tmp_path / "log.txt"), quietly():
+        say("stage 1 of 7, classify", "bold")
+        with quietly(False):
+            warn("left out: p1")
+        for _ in track(range(3), "classify", 3):
+            clock.now += 1000
+    assert log() == ["left out: p1"]
+    assert [line[20:] for line in (tmp_path / "log.txt").read_text().splitlines()] == [
+        "stage 1 of 7, classify",
+        "left out: p1",
+    ]
+    say("after")
+    assert log() == ["after"]
+
+
+def test_quietly_a_terminal_shows_no_bar(screen, clock):
+    with quietly(), bar("classify", 10) as running:
+        running.advance()
+    assert screen() == [""]
 
 
 def test_the_rate_is_that_of_late(clock):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import shlex
 import sys
-from typing import Annotated
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,12 +23,20 @@ from weakseg.errors import WeaksegError
 
 app = typer.Typer(
     help="From image-level tags to pixel masks and a trained segmentation network.",
+    epilog=(
+        "weakseg --install-completion teaches your shell to complete commands, options and names of recipes.\n\n"
+        "Exit codes: 0 done, 1 failed by an error that is no fault of the input, 2 input that cannot be used, "
+        "130 interrupted: run, demo and ablate go on where they stopped."
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+FAILED, WRONG_INPUT = 1, 2
 INTERRUPTED = 130  # what typer makes of Ctrl-C
+RESUMED = ("run", "demo", "ablate")
+"""The commands that go on where they stopped."""
 
 
 def _print_version(value: bool) -> None:
@@ -43,28 +55,87 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report, doubtful, export):
-    app.command()(command)
-app.command("import")(bring_in)  # a word of Python, which no function can be called
+# By heading of `weakseg --help`, in order: the commands, each with an example for its own help.
+PANELS: dict[str, list[tuple[Callable[..., None], str]]] = {
+    "Start": [
+        (run, "weakseg run --data photos.csv --out runs/photos"),
+        (plan, "weakseg plan photos.csv --out plan.yaml"),
+        (demo, "weakseg demo --out runs/demo"),
+    ],
+    "Your data": [
+        (data, "weakseg data photos.csv"),
+        (bring_in, "weakseg import corrected.zip --run runs/photos"),
+        (recipes, "weakseg recipes irnet --settings"),
+    ],
+    "Results": [
+        (report, "weakseg report runs/photos"),
+        (doubtful, "weakseg doubtful runs/photos --count 50"),
+        (evaluate, "weakseg evaluate masks --data voc:VOC2012 --split val"),
+        (predict, "weakseg predict runs/photos new_photos --out masks"),
+        (export, "weakseg export runs/photos --to coco"),
+        (words, "weakseg words runs/vwe --per-class 4"),
+    ],
+    "Studies": [
+        (ablate, "weakseg ablate cam --with small --data voc:VOC2012 --vary localize.stride=4,8"),
+    ],
+}
+
+
+def _help(command: Callable[..., None]) -> str:
+    """The docstring of a command, each paragraph on one line: the terminal breaks lines, not the source."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+for panel, commands in PANELS.items():
+    for command, example in commands:
+        name = example.split()[1]
+        app.command(name, help=_help(command), epilog=f"Example: {example}", rich_help_panel=panel)(command)
 
 
 def main() -> None:
-    """Entry point: an input error is one line on standard error and exit code 2."""
+    """Entry point.
+
+    Exit codes: 0 done; 2 input that cannot be used, one line on standard error says which; 1 any other error, with its
+    traceback; 130 interrupted, with a line that says how to go on.
+    """
     # Waiting threads soon sleep instead of spinning: on busy cores spinning makes two threads far slower than one.
     # OpenMP reads this once, when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
+    debug = len(arguments) < len(sys.argv) - 1
     try:
-        app(args=arguments)
+        app(args=arguments, prog_name="weakseg")  # also of python -m weakseg
     except (WeaksegError, OSError) as error:
-        if len(arguments) < len(sys.argv) - 1:
+        if debug:
             raise
         # An error in a loading process comes with that process's traceback; what it says is the last line.
-        line = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-        print(f"weakseg: {line.removeprefix('weakseg.errors.WeaksegError: ')}", file=sys.stderr)
-        sys.exit(2)
+        _fail(_last_line(error).removeprefix("weakseg.errors.WeaksegError: "), WRONG_INPUT)
+    except Exception as error:
+        if debug:
+            raise
+        traceback.print_exc()
+        reason = f"{type(error).__name__}: {_last_line(error)}"
+        _fail(f"failed, {reason} (not your input: an error in weakseg, see above){_way_on(arguments)}", FAILED)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            way = "starts anew" if "predict" in arguments[:1] else "goes on from here"
-            print(f"weakseg: interrupted; the same command {way}", file=sys.stderr)
+            _fail(f"interrupted{_way_on(arguments)}", INTERRUPTED)
         raise
+
+
+def _fail(line: str, code: int) -> NoReturn:
+    print(f"weakseg: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+
+
+def _way_on(arguments: Sequence[str]) -> str:
+    """The command that goes on with what a command that makes runs has left; nothing after other commands."""
+    if next((argument for argument in arguments if not argument.startswith("-")), "") not in RESUMED:
+        return ""
+    # A second --overwrite would throw away what is done.
+    again = shlex.join(["weakseg", *(argument for argument in arguments if argument != "--overwrite")])
+    return f"; what is done stays, go on with: {again}"

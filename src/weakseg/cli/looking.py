@@ -7,46 +7,61 @@ from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import SOURCES
+from weakseg.cli.answers import answer
+from weakseg.cli.options import SOURCES, JsonOption, QuietOption, complete_overlays, complete_recipes
 from weakseg.errors import WeaksegError
+from weakseg.training.progress import quietly
 
 
 def data(
     source: Annotated[str, typer.Argument(help=f"{SOURCES}.")],
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List a data source: images, tags, splits, and files that are missing or broken."""
     from weakseg.report.datalist import list_source
 
-    list_source(source)
+    with quietly(quiet):
+        found = list_source(source)
+    answer(found, as_json)
+    if found.error is not None:
+        raise found.error
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe, overlay or study.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Print this recipe, overlay or study.", autocompletion=complete_recipes)
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="With --settings: key.path=value ...")] = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="Print every setting of a recipe with its value and meaning.")
     ] = False,
     overlays: Annotated[
-        list[str] | None, typer.Option("--with", help="With --settings: overlay by name or file; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--with", help="With --settings: overlay by name or file; repeatable.", autocompletion=complete_overlays
+        ),
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the recipes, overlays and studies, or print one."""
-    from weakseg.report.listing import list_recipes, print_recipe, print_settings
-    from weakseg.studies.find import list_studies, print_study, study_files
+    from weakseg.report import listing
+    from weakseg.studies.find import list_studies, study_files, written_study
 
     if settings and name is None:
         raise WeaksegError("recipes: --settings is of a recipe; give its name, as `weakseg recipes irnet --settings`")
     if (overlays or overrides) and not settings:
         raise WeaksegError("recipes: --with and key.path=value go with --settings, which prints what they make")
-    if settings:
-        print_settings(str(name), overlays or [], overrides or [])
-    elif name is None:
-        list_recipes()
-        list_studies()
-    elif name in study_files():
-        print_study(name)
-    else:
-        print_recipe(name)
+    with quietly(quiet):
+        if name is None:
+            answer(listing.Catalogue([*listing.list_recipes(), list_studies()]), as_json)
+        elif settings:
+            answer(listing.settings_of(name, overlays or [], overrides or []), as_json)
+        elif name in study_files():
+            answer(written_study(name), as_json)
+        else:
+            answer(listing.written_recipe(name), as_json)
 
 
 def words(

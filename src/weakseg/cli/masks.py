@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import DataOption, PredictionsOption
+from weakseg.cli.answers import answer
+from weakseg.cli.options import DataOption, JsonOption, PredictionsOption, QuietOption
 from weakseg.errors import WeaksegError
+from weakseg.training.progress import quietly, warn
 
 
 def predict(
@@ -21,6 +22,8 @@ def predict(
     ] = None,
     split: Annotated[str | None, typer.Option(help="With --data: this split alone; by default all.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks of an earlier call.")] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write masks and overlays for new, untagged photos, and a list of them.
 
@@ -28,8 +31,9 @@ def predict(
     found in it, or why it was left out; OUT/classes.txt what the values in the masks mean.
     """
     from weakseg.data.paths import unread_line
-    from weakseg.pipeline.newphotos.apply import predict_photos, told
+    from weakseg.pipeline.newphotos.apply import predict_photos
     from weakseg.pipeline.newphotos.photos import given_photos, source_photos
+    from weakseg.report.predicted import Predicted
 
     if (data is None) == (not images):
         raise WeaksegError("predict: give images or folders of images, or a source with --data; one of the two")
@@ -37,18 +41,23 @@ def predict(
         raise WeaksegError("predict: --split is of a source that --data names; leave it away with images")
     unread = [line for path in images or [] if path.is_dir() and (line := unread_line(path))]
     photos, missing = (given_photos(images or []), unread) if data is None else source_photos(data, split)
-    written = predict_photos(run, photos, out, overwrite=overwrite)
-    for line in (*missing, *written.left_out.values()):
-        print(f"left out: {line}", file=sys.stderr)
-    print("\n".join(told(written, run)))
+    with quietly(quiet):
+        written = predict_photos(run, photos, out, overwrite=overwrite)
+        for line in (*missing, *written.left_out.values()):
+            warn(f"left out: {line}")
+    answer(Predicted(written, run, missing), as_json)
 
 
 def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of masks called ID.png, as OUT/masks of predict.")],
     data: DataOption,
     split: Annotated[str, typer.Option(help="Which split of the data.")] = "val",
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Score a folder of masks against the ground truth."""
-    from weakseg.report.listing import evaluate_folder
+    from weakseg.report.scored import score_folder
 
-    evaluate_folder(masks, data, split)
+    with quietly(quiet):
+        found = score_folder(masks, data, split)
+    answer(found, as_json)

@@ -7,59 +7,74 @@ from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import DataOption, OutOption
+from weakseg.cli.answers import answer
+from weakseg.cli.options import DataOption, JsonOption, OutOption, OverlaysOption, QuietOption, complete_recipes
+from weakseg.training.progress import quietly
 
 
 def run(
     data: DataOption,
     out: OutOption,
     recipe: Annotated[
-        str | None, typer.Argument(help="Name of a recipe, or a YAML file; without one, auto is planned.")
+        str | None,
+        typer.Argument(
+            help="Name of a recipe, or a YAML file; without one, auto is planned.", autocompletion=complete_recipes
+        ),
     ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
-    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overlays: OverlaysOption = None,
     plan: Annotated[bool, typer.Option("--plan", help="Fit the named recipe to photos and machine first.")] = False,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Cut the plan so that it takes no longer than this.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start afresh, whatever run --out holds.")] = False,
+    dry: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show stages, disk and, of a plan, the time; train nothing, write nothing."),
+    ] = False,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a recipe from tags to masks. The same command goes on after an interruption.
 
-    Without a recipe, the project's own one is planned for your photos and this machine: weakseg run --data photos.csv
-    --out runs/photos.
+    Without a recipe, the project's own one is planned for your photos and this machine, and timed on a few photos.
     """
-    from weakseg.cli.planned import check_options, run_planned
+    from weakseg.cli.planned import Prepared, check_options, planned
     from weakseg.recipes.loading import load_recipe
-    from weakseg.report.run import run_and_draw
 
     changes = list(overrides or [])
     # Where no recipe is named, the first override stands in its place.
     if recipe is not None and "=" in recipe and not recipe.endswith((".yaml", ".yml")):
         changes.insert(0, recipe)
         recipe = None
-    if recipe is None or plan:
-        check_options(overlays or [])
-        run_planned(recipe, data, out, changes, minutes=minutes, overwrite=overwrite)
-    else:
-        check_options([], minutes=minutes)
-        run_and_draw(load_recipe(recipe, overlays or [], changes), data, out, overwrite=overwrite)
-    _print_run(out)
+    with quietly(quiet):
+        if recipe is None or plan:
+            check_options(overlays or [])
+            near = None if dry else out
+            prepared = planned(recipe, data, out, changes, minutes=minutes, overwrite=overwrite, near=near)
+        else:
+            check_options([], minutes=minutes)
+            prepared = Prepared(load_recipe(recipe, overlays or [], changes), data)
+        answer((prepared.dry_run if dry else prepared.run)(out, overwrite=overwrite), as_json)
 
 
 def demo(
     out: OutOption = Path("runs/demo"),
     overrides: Annotated[list[str] | None, typer.Argument(help="key.path=value ...")] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the built-in pictures, run the whole pipeline on them and show what came out.
 
     The same as `weakseg run auto --with demo --data scenes:160`.
     """
     from weakseg.recipes.loading import load_recipe
+    from weakseg.report.finished import Finished
     from weakseg.report.run import run_and_draw
 
-    finished = run_and_draw(load_recipe("auto", ["demo"], overrides or []), "scenes:160", out)
-    _print_run(finished.folder)
+    with quietly(quiet):
+        run_and_draw(load_recipe("auto", ["demo"], overrides or []), "scenes:160", out)
+        answer(Finished(out), as_json)
 
 
 def ablate(
@@ -69,7 +84,7 @@ def ablate(
     vary: Annotated[list[str] | None, typer.Option(help="key.path=a,b,c; repeatable: every combination.")] = None,
     row: Annotated[list[str] | None, typer.Option(help="Run only the row of this label; repeatable.")] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds.")] = 3,
-    overlays: Annotated[list[str] | None, typer.Option("--with", help="Overlay by name or file; repeatable.")] = None,
+    overlays: OverlaysOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory to write to; by default runs/NAME.")] = None,
     until: Annotated[str | None, typer.Option(help="Last stage to run; the scoring is always done.")] = None,
     into: Annotated[
@@ -101,9 +116,3 @@ def ablate(
     )
     summary = run_all(request)
     show(summary, folder)
-
-
-def _print_run(folder: Path) -> None:
-    from weakseg.report.listing import print_run
-
-    print_run(folder)

@@ -8,7 +8,7 @@ from weakseg.errors import WeaksegError
 from weakseg.evaluation.presence import Presence
 from weakseg.evaluation.tagging import Knowledge
 from weakseg.recipes.recipe import Recipe
-from weakseg.training.progress import say
+from weakseg.training.progress import say, warn
 from weakseg.training.train import rise_line
 
 LEARNT = 0.5
@@ -55,7 +55,7 @@ def report_knowledge(found: Knowledge) -> None:
     first, *others = knowledge_lines(found)
     say(first)
     for line in others:
-        say(line, "yellow")
+        warn(line)
 
 
 def presence_line(stage: str, presence: Presence) -> str | None:
@@ -108,7 +108,7 @@ def report_presence(recipe: Recipe, stage: str, presence: Presence, *, needed: b
         raise WeaksegError(
             f"{line}: all pseudo masks are empty, nothing can be learnt from them; {remedy(recipe, stage)}"
         )
-    say(line, "yellow")
+    warn(line)
 
 
 def _percent(value: float | None) -> str:

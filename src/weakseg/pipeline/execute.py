@@ -11,20 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from weakseg import __version__
-from weakseg.data.sample import ImageSet
-from weakseg.data.source import Source, open_source, training_warnings
+from weakseg.data.source import Source, open_source
 from weakseg.files import read_json, write_json
-from weakseg.pipeline.bindings import ALL
-from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
-from weakseg.pipeline.inputs import fingerprint, readable, reduced
+from weakseg.pipeline.checks import TRAINED
+from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import weights_origin
-from weakseg.pipeline.rundir.contents import CONTENTS
-from weakseg.pipeline.rundir.disk import check_disk
-from weakseg.pipeline.rundir.outputs import check_outputs
-from weakseg.pipeline.rundir.provenance import FILES, check_photos, write_photos
+from weakseg.pipeline.outlook import Outlook, look_ahead
+from weakseg.pipeline.rundir.provenance import write_photos
 from weakseg.pipeline.rundir.run import Run, now, open_folder
-from weakseg.pipeline.stage import Context, run_stages, stage_keys
-from weakseg.pipeline.truths import truth_warnings
+from weakseg.pipeline.stage import Context, run_stages
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.device import build_fabric, describe, peak_memory_mib
 from weakseg.training.progress import logging_to, say
@@ -70,104 +65,32 @@ def execute(
     held = run.locked() if fabric.is_global_zero else nullcontext()
     with held, logging_to(run.folder / "log.txt"):
         say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
-        CONTENTS.load(run.folder / FILES)
-        check_lists(recipe, source)
-        check_photos(run, recipe, source, overwrite=overwrite)
-        source = _told(recipe, source, run)
-        context, unreadable = prepare(recipe, source, run, fabric)
-        context = replace(context, rehearsal=rehearsal)
-        for text in unreadable:
-            say(f"left out: {text}", "yellow")
-        problems = [*source.problems, *unreadable]
-        larger = _tell_reduced(context)
-        stages = [ALL[name] for name in recipe.stages]
-        keys = stage_keys(context, stages)
-        # Before anything is written: a wrong name must not cost the outputs of an earlier recipe.
-        todo = [name for name in keys if overwrite or not run.is_done(name, keys[name])]
-        check_run(recipe, run, source.classes, todo)
-        incomplete = [] if overwrite else check_outputs(run, recipe.stages, keys)
-        if todo:
-            check_disk(context)
+        ahead = look_ahead(recipe, source, run, fabric, overwrite=overwrite)
+        context = replace(ahead.context, rehearsal=rehearsal)
+        say(ahead.line(), "dim")
+        if ahead.disk is not None:
+            ahead.disk.check()
+            say(ahead.disk.line(), "dim")
         if overwrite:
             run.clear()
-        write_photos(run, recipe, source)
+        write_photos(run, recipe, context.source)
         run.write_recipe(recipe, written)
-        run.write_classes(source.classes)
+        run.write_classes(context.source.classes)
         # What is finished stays measured when and where it was.
-        earlier = run.read_manifest() if run.is_finished(keys) and not incomplete else {}
+        earlier = run.read_manifest() if run.is_finished(ahead.keys) and not ahead.incomplete else {}
         measured = {key: earlier[key] for key in MEASURED if key in earlier}
         if not measured:
-            _write_manifest(context, data, problems, larger, finished=False)
-        run_stages(context, stages, keys, incomplete)
+            _write_manifest(ahead, context, data, finished=False)
+        run_stages(context, ahead.stages, ahead.keys, ahead.incomplete)
         if show is not None:
             show(context)
         run.tidy(recipe.stages)
-        _write_manifest(context, data, problems, larger, finished=True, measured=measured)
+        _write_manifest(ahead, context, data, finished=True, measured=measured)
     return run
 
 
-def _told(recipe: Recipe, source: Source, run: Run) -> Source:
-    """Say what looks wrong in tags, files and masks; the source with these warnings."""
-    slips = training_warnings(source, recipe.data.train)
-    for text in (*source.warnings, *slips, *source.problems):
-        say(f"data: {text}", "yellow")
-    doubts = truth_warnings(recipe, source, run)
-    for text in doubts:
-        say(f"data: {text}", "yellow")
-    return replace(source, warnings=(*source.warnings, *slips, *doubts))
-
-
-def _tell_reduced(context: Context) -> int:
-    """Say how many photos are longer than the working size; their number."""
-    long_side = context.recipe.data.long_side
-    larger = reduced(context.train, long_side)
-    if larger:
-        say(
-            f"data: {larger} of {len(context.train)} training photos are longer than {long_side} px "
-            "(data.long_side): they are learnt from and looked at at that size, masks have the photos' own"
-        )
-    return larger
-
-
-def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Context, list[str]]:
-    """What the stages of a run share, and one line per unreadable photo, which is left out.
-
-    Args:
-        recipe: the settings.
-        source: the data.
-        run: keeps which photos are readable.
-        fabric: the device; None where no stage is going to run.
-    """
-    check_lists(recipe, source)
-    true = recipe.uses_true_masks
-    train, problems = readable(
-        source.image_set(recipe.data.train, masks=true),
-        run.folder / "inputs.train.json",
-        masks=true,
-        title="read train",
-    )
-    check_enough(recipe, train)
-    val: ImageSet | None = None
-    if recipe.data.val in source.splits:
-        val, more = readable(
-            source.image_set(recipe.data.val), run.folder / "inputs.val.json", masks=False, title="read val"
-        )
-        problems += more
-    kept = {sample.id for images in (train, val) if images for sample in images.samples}
-    splits = {recipe.data.train, recipe.data.val} & set(source.splits)
-    excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
-    learnt = train.without_masks().at_most(recipe.data.long_side)
-    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded)), problems
-
-
 def _write_manifest(
-    context: Context,
-    data: str,
-    problems: list[str],
-    larger: int,
-    *,
-    finished: bool,
-    measured: Mapping[str, Any] | None = None,
+    ahead: Outlook, context: Context, data: str, *, finished: bool, measured: Mapping[str, Any] | None = None
 ) -> None:
     recipe, run = context.recipe, context.run
     earlier = read_json(run.manifest_path) or {}
@@ -186,9 +109,9 @@ def _write_manifest(
             "lists": {
                 role: {"images": len(images), "hash": fingerprint(images)} for role, images in lists.items() if images
             },
-            "working_size": {"long_side": recipe.data.long_side, "reduced": larger},
+            "working_size": {"long_side": recipe.data.long_side, "reduced": ahead.larger},
             "levels": next((list(sample.levels) for sample in context.train.samples if sample.levels), None),
-            "left_out": problems,
+            "left_out": list(ahead.problems),
             "warnings": list(context.source.warnings),  # such as tags that were read from masks
             "masks_used": {
                 "for_training": recipe.uses_true_masks,

@@ -50,7 +50,9 @@ def reduced(images: ImageSet, long_side: int | None) -> int:
     return sum(max(sample.photo_size()) > long_side for sample in files)
 
 
-def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple[ImageSet, list[str]]:
+def readable(
+    images: ImageSet, cache: Path, *, masks: bool, title: str, keep: bool = True
+) -> tuple[ImageSet, list[str]]:
     """Leave out samples whose files cannot be decoded.
 
     Args:
@@ -58,6 +60,7 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
         cache: JSON file that keeps the verdict for this very list.
         masks: every image needs a mask: decode it and compare its size with the image's.
         title: of the progress bar.
+        keep: write the verdict there.
 
     Returns:
         The readable samples, and one line per problem.
@@ -75,7 +78,8 @@ def readable(images: ImageSet, cache: Path, *, masks: bool, title: str) -> tuple
         ids = {sample.id for sample in good}.difference(without)
         bad = [sample.id for sample in images.samples if sample.id not in ids]
         verdict = {"key": key, "bad": bad, "problems": problems}
-        write_json(cache, verdict)
+        if keep:
+            write_json(cache, verdict)
     left_out = set(verdict["bad"])
     kept: list[Sample] = [sample for sample in images.samples if sample.id not in left_out]
     if not kept:

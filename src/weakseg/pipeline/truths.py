@@ -15,13 +15,14 @@ from weakseg.training.progress import bar
 CACHE = "inputs.truth.json"
 
 
-def truth_warnings(recipe: Recipe, source: Source, run: Run) -> list[str]:
+def truth_warnings(recipe: Recipe, source: Source, run: Run, *, keep: bool = True) -> list[str]:
     """What does not fit in the masks that a run is going to score with, one line each; its masks are read once.
 
     Args:
         recipe: names the lists and whether they are scored.
         source: the photos with their masks.
         run: keeps the verdict.
+        keep: False to write nothing there.
 
     Raises:
         WeaksegError: the masks can score nothing; see ``weakseg.data.truth.check_truth``.
@@ -42,5 +43,6 @@ def truth_warnings(recipe: Recipe, source: Source, run: Run) -> list[str]:
             truth = survey(list(samples.values()), source.classes, progress=running.advance)
         lines = check_truth(truth, source.classes, source.classes_file)
         verdict = {"key": key, "lines": lines}
-        write_json(run.folder / CACHE, verdict)
+        if keep:
+            write_json(run.folder / CACHE, verdict)
     return list(verdict["lines"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint, this
 from weakseg.planning.minutes import fitted
 from weakseg.planning.rehearsal import Estimate, rehearse
 from weakseg.planning.rules import Choice, choices
-from weakseg.recipes.loading import load_recipe, recipe_files
+from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.recipe import Recipe
+from weakseg.recipes.shipped import recipe_files
 
 DEFAULT = "auto"
 """The recipe that is planned where none is named."""
@@ -55,9 +56,22 @@ class Plan:
         """The keys that the overrides set."""
         return [text.partition("=")[0].strip() for text in self.overrides]
 
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why a setting has its value, by key, for what was planned or given."""
+        return {choice.key: choice.reason for choice in self.made} | dict.fromkeys(self.given, GIVEN)
+
+    def as_json(self) -> dict[str, Any]:
+        """The recipe, why it is so, and what it is for; of what JSON can spell."""
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "reasons": self.reasons,
+            "photos": asdict(self.photos),
+            "machine": asdict(self.machine),
+        }
+
     def to_yaml(self) -> str:
         """The recipe as a file: what was planned has its reason beside it."""
-        reasons = {choice.key: choice.reason for choice in self.made} | dict.fromkeys(self.given, GIVEN)
         photos = self.photos
         height, width = photos.size
         head = [
@@ -67,7 +81,7 @@ class Plan:
             f"{self.machine.memory / (1 << 30):.1f} GiB of free memory, {'a' if self.machine.gpu else 'no'} GPU.",
             "# Run it with: weakseg run THIS_FILE --data SOURCE --out DIRECTORY",
         ]
-        return as_text(self.recipe, head, reasons)
+        return as_text(self.recipe, head, self.reasons)
 
 
 def make_plan(

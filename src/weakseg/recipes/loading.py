@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from yaml import YAMLError
 from weakseg.errors import WeaksegError, one_of
 from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.recipes.recipe import Recipe, recipe_kind
+from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.refine.registry import REFINEMENTS
 from weakseg.registry import Registry
 from weakseg.settings import mistake
@@ -24,22 +24,6 @@ Tree = dict[str, Any]
 
 ONLY = "only"
 """The key of an overlay that holds what is meant for single recipes."""
-
-
-def _shipped(folder: str) -> dict[str, Traversable]:
-    root = resources.files("weakseg") / "recipes"
-    root = root / folder if folder else root
-    return {entry.name[:-5]: entry for entry in sorted(root.iterdir(), key=str) if entry.name.endswith(".yaml")}
-
-
-def recipe_files() -> dict[str, Traversable]:
-    """The shipped recipes by name."""
-    return _shipped("")
-
-
-def overlay_files() -> dict[str, Traversable]:
-    """The shipped overlays by name."""
-    return _shipped("overlays")
 
 
 def _open(kind: str, name: str, shipped: dict[str, Traversable]) -> Traversable | Path:

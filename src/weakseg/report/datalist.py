@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
 from weakseg.data.sample import Sample, Source
-from weakseg.data.source import open_source, summary, training_warnings
+from weakseg.data.source import Summary, open_source, summary, training_warnings
 from weakseg.data.truth import check_truth, survey
+from weakseg.errors import WeaksegError
 from weakseg.training.progress import bar
 
 TRAIN = "train"
@@ -15,36 +19,87 @@ TRAIN = "train"
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
 
 
-def list_source(spec: str) -> None:
-    """Print what a data source holds; every file is opened.
+@dataclass(frozen=True)
+class DataList:
+    """What a data source holds.
+
+    Attributes:
+        source: that was opened.
+        found: in its files.
+        slips: what looks wrong in tags and lists.
+        doubts: what does not fit in the masks.
+        error: why its masks can score nothing, where they cannot.
+    """
+
+    source: Source
+    found: Summary
+    slips: tuple[str, ...]
+    doubts: tuple[str, ...]
+    error: WeaksegError | None
+
+    def show(self) -> None:
+        """Print it as a table, with everything that looks wrong."""
+        found, classes = self.found, self.source.classes
+        for text in self.slips:
+            _warn(text)
+        table = Table(title=f"{self.source.spec}: {found.images} images, {len(classes)} classes")
+        table.add_column("tag")
+        table.add_column("mask value", justify="right")
+        for split, count in found.split_images.items():
+            table.add_column(f"{split} ({count})", justify="right")
+        for name, value in zip(classes.names, classes.values, strict=True):
+            table.add_row(name, str(value), *(str(tags[name]) for tags in found.split_tags.values()))
+        table.add_section()
+        table.add_row("mean tags per image", "", *(f"{mean:.2f}" for mean in found.mean_tags.values()))
+        table.add_row("images with a mask", "", *(str(masks) for masks in found.split_masks.values()))
+        out.print(table)
+        out.print(f"{len(found.problems)} files missing or broken")
+        for problem in found.problems:
+            out.print(f"  {problem}", style="red", highlight=False, soft_wrap=True)
+        for text in self.doubts:
+            _warn(text)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        found, classes = self.found, self.source.classes
+        splits = {
+            split: {
+                "images": count,
+                "with_mask": found.split_masks[split],
+                "mean_tags": found.mean_tags[split],
+                "tags": found.split_tags[split],
+            }
+            for split, count in found.split_images.items()
+        }
+        return {
+            "data": self.source.spec,
+            "images": found.images,
+            "classes": dict(zip(classes.names, classes.values, strict=True)),
+            "splits": splits,
+            "problems": list(found.problems),
+            "warnings": [*self.slips, *self.doubts],
+        }
+
+
+def list_source(spec: str) -> DataList:
+    """Look at all that a data source holds; every file is opened.
 
     Raises:
-        WeaksegError: no such source, or one whose masks can score nothing; the table is printed before.
+        WeaksegError: no such source.
     """
     source = open_source(spec)
-    for text in (*source.warnings, *training_warnings(source, TRAIN)):
-        _warn(text)
     with bar("read files", sum(len(samples) for samples in source.splits.values())) as running:
         found = summary(source, progress=running.advance)
-    table = Table(title=f"{source.spec}: {found.images} images, {len(source.classes)} classes")
-    table.add_column("tag")
-    table.add_column("mask value", justify="right")
-    for split, count in found.split_images.items():
-        table.add_column(f"{split} ({count})", justify="right")
-    for name, value in zip(source.classes.names, source.classes.values, strict=True):
-        table.add_row(name, str(value), *(str(tags[name]) for tags in found.split_tags.values()))
-    table.add_section()
-    table.add_row("mean tags per image", "", *(f"{mean:.2f}" for mean in found.mean_tags.values()))
-    table.add_row("images with a mask", "", *(str(masks) for masks in found.split_masks.values()))
-    out.print(table)
-    out.print(f"{len(found.problems)} files missing or broken")
-    for problem in found.problems:
-        out.print(f"  {problem}", style="red", highlight=False, soft_wrap=True)
     samples = _once(source)
     with bar("read masks", sum(sample.mask is not None for sample in samples)) as running:
         truth = survey(samples, source.classes, progress=running.advance)
-    for text in check_truth(truth, source.classes, source.classes_file):
-        _warn(text)
+    error, doubts = None, []
+    try:
+        doubts = check_truth(truth, source.classes, source.classes_file)
+    except WeaksegError as wrong:
+        error = wrong  # told after the table
+    slips = (*source.warnings, *training_warnings(source, TRAIN))
+    return DataList(source, found, slips, tuple(doubts), error)
 
 
 def _once(source: Source) -> list[Sample]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +45,40 @@ def most_doubtful(folder: Path, count: int, name: str | None = None) -> tuple[Pa
     return stage, [(key, photos[key]) for key, _ in order[: count or None]]
 
 
-def print_doubtful(folder: Path, count: int, name: str | None) -> None:
-    """Print them as a table."""
-    stage, photos = most_doubtful(folder, count, name)
-    table = Table(box=None, title=f"the most doubtful masks of {stage}", title_justify="left")
-    table.add_column("expected IoU", justify="right")
-    table.add_column("photo", overflow="fold")
-    table.add_column("tags: expected IoU, share of the photo", overflow="fold")
-    for key, found in photos:
-        tags = ", ".join(f"{each.name} {each.iou:.2f} ({100 * each.area:.1f} %)" for each in found)
-        table.add_row(f"{sum(each.iou for each in found) / len(found):.2f}", key, tags)
-    out.print(table)
-    out.print(f"all of them, sortable: {stage / LIST}; with pictures: {folder / 'report.html'}", soft_wrap=True)
+@dataclass(frozen=True)
+class Doubtful:
+    """Photos of a run with their doubtful masks.
 
+    Attributes:
+        folder: of the run.
+        stage: the folder of the stage whose masks they are.
+        photos: id, and what is expected of its tags; worst first.
+    """
 
-def as_json(folder: Path, count: int, name: str | None) -> dict[str, Any]:
-    """The same for programs."""
-    stage, photos = most_doubtful(folder, count, name)
-    listed = [
-        {"id": key, "mask": str(stage / "masks" / f"{key}.png"), "tags": [_plain(each) for each in found]}
-        for key, found in photos
-    ]
-    return {"masks": str(stage / "masks"), "photos": listed}
+    folder: Path
+    stage: Path
+    photos: list[tuple[str, list[Expected]]]
+
+    def show(self) -> None:
+        """Print them as a table."""
+        table = Table(box=None, title=f"the most doubtful masks of {self.stage}", title_justify="left")
+        table.add_column("expected IoU", justify="right")
+        table.add_column("photo", overflow="fold")
+        table.add_column("tags: expected IoU, share of the photo", overflow="fold")
+        for key, found in self.photos:
+            tags = ", ".join(f"{each.name} {each.iou:.2f} ({100 * each.area:.1f} %)" for each in found)
+            table.add_row(f"{sum(each.iou for each in found) / len(found):.2f}", key, tags)
+        out.print(table)
+        report = self.folder / "report.html"
+        out.print(f"all of them, sortable: {self.stage / LIST}; with pictures: {report}", soft_wrap=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        listed = [
+            {"id": key, "mask": str(self.stage / "masks" / f"{key}.png"), "tags": [_plain(each) for each in found]}
+            for key, found in self.photos
+        ]
+        return {"masks": str(self.stage / "masks"), "photos": listed}
 
 
 def _plain(each: Expected) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""What the commands print: recipes, scores, finished runs."""
+"""Recipes, overlays and studies as `weakseg recipes` lists and prints them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +14,140 @@ from rich.padding import Padding
 from rich.syntax import Syntax
 from rich.table import Table
 
-from weakseg.data.source import open_source
-from weakseg.data.truth import check_truth, survey
-from weakseg.errors import WeaksegError, one_of
-from weakseg.evaluation.scoring import score_masks
-from weakseg.pipeline.doubts import doubts
-from weakseg.pipeline.execute import left_out
-from weakseg.pipeline.newphotos.finding import mask_reader
-from weakseg.pipeline.rundir.run import REPORT, Run
-from weakseg.recipes.loading import load_recipe, overlay_files, recipe_files
+from weakseg.errors import one_of
+from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.recipe import Recipe
-from weakseg.report.table import class_table, run_table
+from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.settings import field_help
 
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
 
 
-def list_recipes() -> None:
-    """Print the names of recipes and overlays with what they are."""
-    for title, files in (("recipes", recipe_files()), ("overlays (--with)", overlay_files())):
+@dataclass(frozen=True)
+class Names:
+    """What there is of one kind.
+
+    Attributes:
+        kind: "recipes", "overlays" or "studies".
+        use: the option or command that takes one; empty where that is plain.
+        described: what each is, by name.
+    """
+
+    kind: str
+    use: str
+    described: Mapping[str, str]
+
+    def show(self) -> None:
+        """Print them as a table."""
+        title = f"{self.kind} ({self.use})" if self.use else self.kind
         table = Table(title=title, box=None, title_justify="left", show_header=False)
-        for name, file in files.items():
-            tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-            table.add_row(name, tree.get("description", _first_comment(file.read_text(encoding="utf-8"))))
+        for row in self.described.items():
+            table.add_row(*row)
         out.print(table)
 
 
-def print_recipe(name: str) -> None:
-    """Print a recipe or overlay as it is shipped, or a file of one."""
+@dataclass(frozen=True)
+class Catalogue:
+    """All that can be run.
+
+    Attributes:
+        kinds: recipes, overlays, studies.
+    """
+
+    kinds: Sequence[Names]
+
+    def show(self) -> None:
+        """Print a table of each kind."""
+        for each in self.kinds:
+            each.show()
+
+    def as_json(self) -> dict[str, Any]:
+        """By kind and name, what each is."""
+        return {each.kind: dict(each.described) for each in self.kinds}
+
+
+def list_recipes() -> list[Names]:
+    """The recipes and overlays with what they are."""
+    kinds = (("recipes", "", recipe_files()), ("overlays", "--with", overlay_files()))
+    return [Names(kind, use, {name: _described(file) for name, file in files.items()}) for kind, use, files in kinds]
+
+
+def _described(file: Traversable) -> str:
+    text = file.read_text(encoding="utf-8")
+    described: str = (yaml.safe_load(text) or {}).get("description", _first_comment(text))
+    return described
+
+
+def _first_comment(text: str) -> str:
+    line = text.splitlines()[0] if text else ""
+    return line.removeprefix("#").strip() if line.startswith("#") else ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A recipe, overlay or study as it is written.
+
+    Attributes:
+        name: of it.
+        text: its file.
+    """
+
+    name: str
+    text: str
+
+    def show(self) -> None:
+        """Print it, with colours on a terminal."""
+        if out.is_terminal:
+            out.print(Syntax(self.text, "yaml", background_color="default"))
+        else:
+            print(self.text, end="")
+
+    def as_json(self) -> dict[str, Any]:
+        """Its text, and what that says."""
+        return {"name": self.name, "text": self.text, "content": yaml.safe_load(self.text)}
+
+
+def written_recipe(name: str) -> Written:
+    """A recipe or overlay as it is shipped, or a file of one.
+
+    Raises:
+        WeaksegError: there is none of that name.
+    """
     files: dict[str, Any] = {**recipe_files(), **overlay_files()}
     if name.endswith((".yaml", ".yml")) and Path(name).is_file():
         files[name] = Path(name)
     if name not in files:
         raise one_of("recipe or overlay", name, files)
-    text = files[name].read_text(encoding="utf-8")
-    if out.is_terminal:
-        out.print(Syntax(text, "yaml", background_color="default"))
-    else:
-        print(text, end="")
+    return Written(name, files[name].read_text(encoding="utf-8"))
 
 
-def print_settings(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> None:
-    """Print every setting of a recipe: key, value, and what it is; ready to be changed and given to `run`."""
-    recipe = load_recipe(name, overlays, overrides)
-    for key, value, text in recipe_settings(recipe):
-        out.print(f"{key}={value}", style="bold", highlight=False, soft_wrap=True)
-        out.print(Padding(text, (0, 0, 0, 4)), highlight=False)
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a recipe.
+
+    Attributes:
+        name: of the recipe.
+        rows: key, value as an override writes it, and meaning of each.
+    """
+
+    name: str
+    rows: Sequence[tuple[str, str, str]]
+
+    def show(self) -> None:
+        """Print them, ready to be changed and given to `run`."""
+        for key, value, text in self.rows:
+            out.print(f"{key}={value}", style="bold", highlight=False, soft_wrap=True)
+            out.print(Padding(text, (0, 0, 0, 4)), highlight=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        rows = [{"key": key, "value": yaml.safe_load(value), "meaning": text} for key, value, text in self.rows]
+        return {"name": self.name, "settings": rows}
+
+
+def settings_of(name: str, overlays: Sequence[str] = (), overrides: Sequence[str] = ()) -> Settings:
+    """Every setting of a recipe with overlays and overrides. Raises WeaksegError for what there is not."""
+    return Settings(name, list(recipe_settings(load_recipe(name, overlays, overrides))))
 
 
 def recipe_settings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
@@ -85,48 +174,3 @@ def written(value: Any) -> str:
     """A value as YAML and overrides write it."""
     listed = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(listed, default_flow_style=True, width=1000).splitlines()[0]
-
-
-def evaluate_folder(folder: Path, spec: str, split: str) -> None:
-    """Score ``folder/ID.png`` against the ground truth of a split and print IoU per class."""
-    if not folder.is_dir():
-        raise WeaksegError(f"{folder}: no such folder; give the folder that holds the mask PNGs")
-    source = open_source(spec)
-    images = source.image_set(split, masks=True)
-    told = check_truth(survey(images.samples, images.classes), images.classes, source.classes_file)
-    read, names = mask_reader(folder, images)
-    for line in [*told, *names]:
-        out.print(line, style="yellow", highlight=False, soft_wrap=True)
-    scored = score_masks(images, read, "evaluate")
-    for line in scored.problems:
-        out.print(f"left out: {line}", style="yellow", highlight=False, soft_wrap=True)
-    if not scored.images:
-        reason = scored.problems[0] if scored.problems else f"the split {split} has no ground-truth masks"
-        raise WeaksegError(f"{folder}: nothing could be scored ({reason})")
-    out.print(class_table(scored.figures["scores"], f"{folder} on {spec}, {split}: {scored.images} images"))
-
-
-def print_run(folder: Path) -> None:
-    """Print the table of a finished run and where its pictures are."""
-    run = Run(folder)
-    manifest = run.read_manifest()
-    out.print(run_table(manifest))
-    if manifest["masks_used"]["for_training"]:
-        out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
-    for text in doubts(run.read_recipe(), manifest):
-        out.print(text, style="yellow", highlight=False, soft_wrap=True)
-    problems = left_out(run)
-    if problems:
-        out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-    evaluated = "evaluate" in run.read_recipe().stages  # other pictures are of an earlier recipe
-    drawn = sorted((folder / "pictures").glob("*.png")) if evaluated else []
-    if drawn:
-        out.print(f"pictures: {', '.join(map(str, drawn))}", soft_wrap=True)
-    if (folder / REPORT).is_file():
-        out.print(f"report: {folder / REPORT}", soft_wrap=True)
-    out.print(f"masks, maps, weights and manifest: {folder}", soft_wrap=True)
-
-
-def _first_comment(text: str) -> str:
-    line = text.splitlines()[0] if text else ""
-    return line.removeprefix("#").strip() if line.startswith("#") else ""

@@ -11,7 +11,7 @@ from weakseg.pipeline.stage import Context
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.html.page import write_report
 from weakseg.report.pictures import draw_pictures
-from weakseg.training.progress import say
+from weakseg.training.progress import warn
 
 
 def run_and_draw(
@@ -44,7 +44,4 @@ def _report(context: Context) -> None:
         write_report(folder, context=context)
     except Exception as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(
-            f"{REPORT}: could not be made ({line}); the run is complete, `weakseg report {folder}` tries again",
-            "yellow",
-        )
+        warn(f"{REPORT}: could not be made ({line}); the run is complete, `weakseg report {folder}` tries again")

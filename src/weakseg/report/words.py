@@ -19,7 +19,7 @@ from weakseg.report.word_pages import draw_pages
 from weakseg.report.word_search import Word, find_words
 from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
-from weakseg.training.progress import say, track
+from weakseg.training.progress import say, track, warn
 
 
 def draw_words(
@@ -114,7 +114,7 @@ def _readable(samples: Sequence[Sample], problems: list[str]) -> Iterator[tuple[
             image = sample.read_image()
         except WeaksegError as error:
             problems.append(str(error))
-            say(f"left out: {error}", "yellow")
+            warn(f"left out: {error}")
             continue
         yield sample, image
 

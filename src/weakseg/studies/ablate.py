@@ -18,7 +18,7 @@ from weakseg.studies.plot import draw
 from weakseg.studies.reuse import expected_keys, runs_in, take_inputs, take_stages
 from weakseg.studies.summary import Result, Summary
 from weakseg.studies.table import comma_separated, markdown, records, terminal
-from weakseg.training.progress import say
+from weakseg.training.progress import say, warn
 
 IDENTITY = "ablation.json"
 WIDTH = 160
@@ -119,10 +119,10 @@ def _earlier(planned: Planned, source: Source) -> Result | None:
             return None
         if run.is_finished(expected_keys(planned.recipe, source, run)):
             return _measured(planned)
-        say(f"{planned.title}: left out: unfinished, or made with other settings; ask for its row, too", "yellow")
+        warn(f"{planned.title}: left out: unfinished, or made with other settings; ask for its row, too")
         return None
     except (WeaksegError, OSError) as problem:  # a damaged run is told when it is asked for
-        say(f"{planned.title}: left out: {problem}", "yellow")
+        warn(f"{planned.title}: left out: {problem}")
         return None
 
 

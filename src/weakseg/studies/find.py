@@ -10,11 +10,10 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from rich.table import Table
 
 from weakseg.errors import WeaksegError, one_of
-from weakseg.recipes.loading import recipe_files
-from weakseg.report.listing import out
+from weakseg.recipes.shipped import recipe_files
+from weakseg.report.listing import Names, Written
 from weakseg.studies.study import Row, Study, short_names
 
 
@@ -126,14 +125,12 @@ def split_values(text: str) -> list[str]:
     return values
 
 
-def list_studies() -> None:
-    """Print the shipped studies with what they repeat."""
-    table = Table(title="studies (weakseg ablate)", box=None, title_justify="left", show_header=False)
-    for name, file in study_files().items():
-        table.add_row(name, str(read_tree(file).get("description", "")))
-    out.print(table)
+def list_studies() -> Names:
+    """The shipped studies with what they repeat."""
+    described = {name: str(read_tree(file).get("description", "")) for name, file in study_files().items()}
+    return Names("studies", "weakseg ablate", described)
 
 
-def print_study(name: str) -> None:
-    """Print a study as it is shipped."""
-    print(study_files()[name].read_text(encoding="utf-8"), end="")
+def written_study(name: str) -> Written:
+    """A study as it is shipped."""
+    return Written(name, study_files()[name].read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from pathlib import Path
 from weakseg.data.source import Source
 from weakseg.files import TEMPORARY, write_json
 from weakseg.pipeline.bindings import ALL
-from weakseg.pipeline.execute import prepare
+from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.run import RECORD, Run
 from weakseg.pipeline.stage import stage_keys
 from weakseg.recipes.recipe import Recipe

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from torch.utils.data import DataLoader, Dataset
 
 from weakseg.training.memory import working_on
-from weakseg.training.progress import bar, say
+from weakseg.training.progress import bar, warn
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -22,7 +22,7 @@ def loading(workers: int) -> dict[str, Any]:
     What a run loads with are functions of the run, which cannot be sent to a process that does not inherit them.
     """
     if workers and "fork" not in multiprocessing.get_all_start_methods():
-        say("hardware.workers: this system cannot fork processes; photos are loaded in the main one", "yellow")
+        warn("hardware.workers: this system cannot fork processes; photos are loaded in the main one")
         workers = 0
     return {"num_workers": workers, "multiprocessing_context": "fork" if workers else None}
 

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 T = TypeVar("T")
-PLAIN_SECONDS = 15.0
+PLAIN_SECONDS = 180.0
+"""In a log a bar tells where it is when nothing was said for so long."""
 BAR_WIDTH, BESIDE = 30, 40
 """Characters of a bar at most, and of what stands beside it apart from title and counts: rate, time and a loss."""
 RECENT = 100
@@ -26,10 +28,53 @@ console = Console(stderr=True, markup=False, emoji=False)
 logger = logging.getLogger("weakseg")
 
 
+@dataclass
+class _Manner:
+    """How this process tells things.
+
+    Attributes:
+        quiet: whether only warnings are shown.
+        told: when something was last shown, in seconds of `time.monotonic`; at first, when the work began.
+    """
+
+    quiet: bool = False
+    told: float = field(default_factory=time.monotonic)
+
+
+_manner = _Manner()
+
+
 def say(text: str, style: str = "") -> None:
-    """Tell the user, and the run's log."""
-    console.print(text, style=style, highlight=False, soft_wrap=True)
+    """Tell the user, unless `quietly`, and the run's log."""
+    if not _manner.quiet:
+        _show(text, style)
     logger.info(text)
+
+
+def warn(text: str) -> None:
+    """Tell the user what may be wrong, `quietly` or not, and the run's log."""
+    _show(text, "yellow")
+    logger.info(text)
+
+
+def _show(text: str, style: str = "") -> None:
+    console.print(text, style=style, highlight=False, soft_wrap=True)
+    _manner.told = time.monotonic()
+
+
+@contextmanager
+def quietly(quiet: bool = True) -> Iterator[None]:
+    """Show nothing but warnings from here on: no bars, no stages; the run's log gets all.
+
+    Args:
+        quiet: False for no change, so that an option can be handed on.
+    """
+    before = _manner.quiet
+    _manner.quiet, _manner.told = quiet or before, time.monotonic()
+    try:
+        yield
+    finally:
+        _manner.quiet = before
 
 
 @contextmanager
@@ -111,10 +156,10 @@ class Bar:
     """One running bar: ``advance`` it and ``note`` figures beside it."""
 
     def __init__(self, title: str, total: int, unit: str, done: int, progress: Progress | None) -> None:
-        """Start at ``done`` of ``total``; without ``progress`` (no terminal) print a line now and then."""
+        """Start at ``done`` of ``total``; without ``progress`` (no terminal) tell of it after a long silence."""
         self._title, self._total, self._unit, self._progress = title, total, unit, progress
         self._first = self._done = done
-        self._start = self._printed = time.monotonic()
+        self._start = time.monotonic()
         self._text = ""
         self._recent: deque[tuple[float, int]] = deque([(self._start, done)], maxlen=RECENT)
         if progress is not None:
@@ -131,10 +176,8 @@ class Bar:
         self._recent.append((now, self._done))
         if self._progress is not None:
             self._progress.update(self._task, advance=count, told=self.told(now))
-        elif now - self._printed >= PLAIN_SECONDS:
-            self._printed = now
-            line = f"{self._title} {self._done}/{self._total}  {self.told(now)}"
-            console.print(line.rstrip(), highlight=False, soft_wrap=True)
+        elif not _manner.quiet and now - _manner.told >= PLAIN_SECONDS:
+            _show(f"{self._title} {self._done}/{self._total}  {self.told(now)}".rstrip())
 
     def timed(self) -> Timed:
         """What was counted until now."""
@@ -153,7 +196,7 @@ class Bar:
 
 @contextmanager
 def bar(title: str, total: int, *, unit: str = "img", done: int = 0) -> Iterator[Bar]:
-    """A bar on the terminal, or a line every 15 s where standard error is no terminal.
+    """A bar on the terminal; in a log a line when nothing was said for `PLAIN_SECONDS`; nothing `quietly`.
 
     Args:
         title: what is being done.
@@ -169,7 +212,7 @@ def bar(title: str, total: int, *, unit: str = "img", done: int = 0) -> Iterator
 
 @contextmanager
 def _shown(title: str, total: int, unit: str, done: int) -> Iterator[Bar]:
-    if console.quiet or not sys.stderr.isatty():
+    if _manner.quiet or console.quiet or not sys.stderr.isatty():
         yield Bar(title, total, unit, done, None)
         return
     columns = (

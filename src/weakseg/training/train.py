@@ -20,7 +20,7 @@ from weakseg.training.log import MetricsLog
 from weakseg.training.memory import allocating
 from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
 from weakseg.training.photos import loading
-from weakseg.training.progress import bar, say
+from weakseg.training.progress import bar, warn
 from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.training.seeding import derive_seed
 
@@ -255,7 +255,7 @@ class Trainer:
         risen = rise(self.log, title)
         if risen is None:
             return summary
-        say(rise_line(title, risen), "yellow")
+        warn(rise_line(title, risen))
         return summary | {"rose": risen}
 
     def keep(self, model: nn.Module, folder: Path, *, title: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import tiny
 from weakseg.data.images import read_mask, voc_palette
 from weakseg.data.sample import Classes, Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.newphotos.apply import told
 from weakseg.pipeline.newphotos.photos import given_photos
 from weakseg.pipeline.newphotos.predictions import Places, Predictions
+from weakseg.report.predicted import Predicted
 
 CLASSES = Classes(("cat", "dog"), (8, 12), voc_palette())
 IMAGE = np.full((4, 5, 3), 100, np.uint8)
@@ -134,7 +134,7 @@ def test_the_list_has_what_was_found_and_what_was_left_out(tmp_path):
         (f"{folder}/two.jpg", "", "", "two.jpg: empty file"),
         (f"{folder}/deep/three.jpg", "masks/deep/three.png", "", ""),
     ]
-    lines = told(written, tmp_path / "run")
+    lines = Predicted(written, tmp_path / "run", []).lines()
     assert lines[0].endswith(f"{tmp_path}/out/masks.csv; 1 left out")
     assert lines[1] == "1 of 2 masks are all background"
 
@@ -151,12 +151,16 @@ def test_paths_are_relative_to_the_list(tmp_path, monkeypatch):
 
 def test_empty_masks_are_said_with_the_way_out(tmp_path):
     written = write_all(tmp_path / "out", {"one": mask(), "two": mask()})
-    assert told(written, tmp_path / "run")[1].startswith("2 of 2 masks are all background: the network finds nothing")
-    assert "train.png" not in told(written, tmp_path / "run")[1]
+    assert (
+        Predicted(written, tmp_path / "run", [])
+        .lines()[1]
+        .startswith("2 of 2 masks are all background: the network finds nothing")
+    )
+    assert "train.png" not in Predicted(written, tmp_path / "run", []).lines()[1]
     (tmp_path / "run" / "pictures").mkdir(parents=True)
     (tmp_path / "run" / "pictures" / "train.png").touch()
-    assert f"{tmp_path}/run/pictures/train.png" in told(written, tmp_path / "run")[1]
-    assert len(told(write_all(tmp_path / "more", {"one": mask(8)}), tmp_path / "run")) == 1
+    assert f"{tmp_path}/run/pictures/train.png" in Predicted(written, tmp_path / "run", []).lines()[1]
+    assert len(Predicted(write_all(tmp_path / "more", {"one": mask(8)}), tmp_path / "run", []).lines()) == 1
 
 
 @pytest.mark.parametrize("name", ["out", "masks"])

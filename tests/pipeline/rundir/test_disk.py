@@ -9,7 +9,8 @@ import pytest
 
 import tiny
 from weakseg.pipeline.rundir.disk import held_bytes, weight_bytes
-from weakseg.recipes.loading import load_recipe, recipe_files
+from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.shipped import recipe_files
 
 
 @pytest.mark.parametrize("name", recipe_files())

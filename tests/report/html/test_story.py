@@ -3,7 +3,8 @@
 import pytest
 
 from weakseg.planning.plan import plan_reasons
-from weakseg.recipes.loading import load_recipe, recipe_files
+from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.shipped import recipe_files
 from weakseg.recipes.stages import STAGES
 from weakseg.refine.background import BackgroundSettings
 from weakseg.report.html.settings import KEYS, key_settings, planned_settings

@@ -62,25 +62,3 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
         raise WeaksegError(f"none of {len(photos)} images could be read; the first: {problems[0]}")
     written.write_list()
     return written
-
-
-def told(written: Predictions, folder: Path) -> list[str]:
-    """What to tell of predictions: how many masks are where, and how many are empty, with the way out.
-
-    Args:
-        written: by ``predict_photos``.
-        folder: of the run.
-    """
-    places, count, left_out = written.places, len(written.found), len(written.left_out)
-    masks = f"{count} mask{'s' if count != 1 else ''}"
-    more = f"; {left_out} left out" if left_out else ""
-    lines = [f"{masks} in {places.masks}, overlays in {places.overlays}, both listed in {places.list}{more}"]
-    if not written.empty:
-        return lines
-    lines.append(f"{written.empty} of {masks} {'is' if count == 1 else 'are'} all background")
-    if written.empty == count:
-        sheet = folder / "pictures" / "train.png"
-        look = f" If {sheet} shows empty pseudo masks, train the classifier longer (classify.train.epochs), else"
-        network = f"{look if sheet.exists() else ' Train'} the network (segment.train.epochs)"
-        lines[-1] += f": the network finds nothing.{network}"
-    return lines

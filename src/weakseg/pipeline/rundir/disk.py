@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,27 +16,46 @@ from weakseg.ops.maps import strided_size
 from weakseg.pipeline.networks import affinity_method, builders
 from weakseg.pipeline.stage import Context
 from weakseg.recipes.recipe import Recipe
-from weakseg.training.progress import say
 
 LOOKED_AT = 50  # photos of a list whose sizes stand for all
 # Bytes per pixel, rather more than seen on photos: PNGs of masks and confidence.
 MASK, CONFIDENCE = 0.1, 1.0
 
 
-def check_disk(context: Context) -> None:
-    """Say how much disk the run is going to need.
+@dataclass(frozen=True)
+class DiskNeed:
+    """How much disk a run needs.
 
-    Raises:
-        WeaksegError: there is less than that, beyond what the run holds already.
+    Attributes:
+        folder: of the run, which may not be there yet.
+        needed: bytes of all that its stages write.
+        held: bytes of what it holds already.
+        free: bytes that are free there.
     """
+
+    folder: Path
+    needed: int
+    held: int
+    free: int
+
+    def line(self) -> str:
+        """In words."""
+        return f"disk: about {size_text(self.needed)} for this run, {size_text(self.free)} free"
+
+    def check(self) -> None:
+        """Raise WeaksegError if less is free than the run needs beyond what it holds."""
+        if self.needed - self.held > self.free:
+            raise WeaksegError(
+                f"{self.folder}: the run needs about {size_text(self.needed)} of disk, {size_text(self.free)} are free;"
+                " give --out on a larger disk, fewer photos, or a higher localize.stride"
+            )
+
+
+def disk_need(context: Context) -> DiskNeed:
+    """About how much disk a run is going to need; its folder need not be there."""
     folder = context.run.folder
-    needed, held, free = needed_bytes(context), held_bytes(folder), shutil.disk_usage(folder).free
-    if needed - held > free:
-        raise WeaksegError(
-            f"{folder}: the run needs about {size_text(needed)} of disk, {size_text(free)} are free; give --out on a "
-            "larger disk, fewer photos, or a higher localize.stride"
-        )
-    say(f"disk: about {size_text(needed)} for this run, {size_text(free)} free", "dim")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    return DiskNeed(folder, needed_bytes(context), held_bytes(folder), shutil.disk_usage(there).free)
 
 
 def needed_bytes(context: Context) -> int:

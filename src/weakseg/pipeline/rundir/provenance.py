@@ -12,7 +12,7 @@ from weakseg.pipeline.inputs import photo_contents
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.run import Run
 from weakseg.recipes.recipe import Recipe
-from weakseg.training.progress import say
+from weakseg.training.progress import warn
 
 PHOTOS = "photos.json"
 FILES = "inputs.files.json"
@@ -45,10 +45,9 @@ def check_photos(run: Run, recipe: Recipe, source: Source, *, overwrite: bool) -
         )
     if kept < len(before):
         gone = len(before) - kept
-        say(
+        warn(
             f"data: of the {len(before)} photos that this run was made of {gone} {'is' if gone == 1 else 'are'} gone "
-            "or changed; what depends on them is made anew (Ctrl-C now, and bring them back, to keep it)",
-            "yellow",
+            "or changed; what depends on them is made anew (Ctrl-C now, and bring them back, to keep it)"
         )
 
 

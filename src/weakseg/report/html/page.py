@@ -15,7 +15,8 @@ from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
 from weakseg.pipeline.doubts import doubts
-from weakseg.pipeline.execute import left_out, prepare
+from weakseg.pipeline.execute import left_out
+from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.provenance import FILES
 from weakseg.pipeline.rundir.run import MANIFEST, RECIPE, REPORT, Run
