@@ -18,6 +18,7 @@ from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import TRAINED, check_enough, check_lists, check_run
 from weakseg.pipeline.inputs import fingerprint, readable, reduced
 from weakseg.pipeline.networks import weights_origin
+from weakseg.pipeline.reviews import load_reviews, tell_reviews
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.disk import check_disk
 from weakseg.pipeline.rundir.outputs import check_outputs
@@ -79,6 +80,8 @@ def execute(
         for text in unreadable:
             say(f"left out: {text}", "yellow")
         problems = [*source.problems, *unreadable]
+        said = tell_reviews(context.reviews, recipe)
+        context = replace(context, source=replace(context.source, warnings=(*context.source.warnings, *said)))
         larger = _tell_reduced(context)
         stages = [ALL[name] for name in recipe.stages]
         keys = stage_keys(context, stages)
@@ -90,7 +93,7 @@ def execute(
             check_disk(context)
         if overwrite:
             run.clear()
-        write_photos(run, recipe, source)
+        write_photos(run, recipe, source, context.reviews.drawn.values())
         run.write_recipe(recipe, written)
         run.write_classes(source.classes)
         # What is finished stays measured when and where it was.
@@ -146,7 +149,9 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
         masks=true,
         title="read train",
     )
-    check_enough(recipe, train)
+    reviews = load_reviews(recipe, train, source)
+    train = reviews.retagged(train)
+    check_enough(recipe, train, reviews.taught(train))
     val: ImageSet | None = None
     if recipe.data.val in source.splits:
         val, more = readable(
@@ -157,7 +162,7 @@ def prepare(recipe: Recipe, source: Source, run: Run, fabric: Any) -> tuple[Cont
     splits = {recipe.data.train, recipe.data.val} & set(source.splits)
     excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
     learnt = train.without_masks().at_most(recipe.data.long_side)
-    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded)), problems
+    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded), reviews), problems
 
 
 def _write_manifest(
@@ -193,7 +198,9 @@ def _write_manifest(
             "masks_used": {
                 "for_training": recipe.uses_true_masks,
                 "for_choosing": recipe.chosen_with_masks or "nothing",
+                "drawn": len(context.reviews.drawn),
             },
+            "reviews": context.reviews.manifest(),
             "weights": {
                 name: {"origin": weights_origin(recipe, name), "trained": run.weights_hash(name)}
                 for name in recipe.stages

@@ -17,7 +17,7 @@ from weakseg.data.source import open_source
 from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError, one_of
 from weakseg.evaluation.scoring import score_masks
-from weakseg.pipeline.doubts import doubts
+from weakseg.pipeline.doubts import doubts, drawn_line
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.newphotos.finding import mask_reader
 from weakseg.pipeline.rundir.run import REPORT, Run
@@ -113,6 +113,9 @@ def print_run(folder: Path) -> None:
     out.print(run_table(manifest))
     if manifest["masks_used"]["for_training"]:
         out.print("trained on true masks: an upper bound, not weakly supervised", style="yellow")
+    by_hand = drawn_line(manifest)
+    if by_hand is not None:
+        out.print(by_hand, style="yellow", highlight=False, soft_wrap=True)
     for text in doubts(run.read_recipe(), manifest):
         out.print(text, style="yellow", highlight=False, soft_wrap=True)
     problems = left_out(run)
