@@ -121,7 +121,7 @@ def _strange_value(folder: Path) -> str:
         (lambda folder: '{"id": "p0"', "line 1: not valid JSON"),
         (
             lambda folder: '{"id": "p0", "decision": "tags", "tags": ["catt"]}',
-            "unknown class 'catt'; available: cat, cow, dog",
+            "unknown class 'catt'; available: cat, cow",
         ),
         (lambda folder: '{"id": "p0", "decision": "corrected", "mask": "gone.png"}', "gone.png"),
         (_wrong_size, "a mask of 3x3, but the photo p0 is 64x48"),

@@ -14,6 +14,7 @@ from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
 from weakseg.cli.reporting import report
+from weakseg.cli.reviewing import review
 from weakseg.cli.running import ablate, demo, run
 from weakseg.errors import WeaksegError
 
@@ -43,7 +44,7 @@ def _root(
     """Options of every command."""
 
 
-for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report, export):
+for command in (run, plan, ablate, demo, data, recipes, evaluate, predict, words, report, review, export):
     app.command()(command)
 app.command("import")(bring_in)  # a word of Python, which no function can be called
 
