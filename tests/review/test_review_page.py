@@ -64,10 +64,10 @@ def at(opened: Tab, x: float, y: float, size: tuple[int, int]) -> tuple[float, f
     return left + (x + 0.5) * scale, top + (y + 0.5) * scale
 
 
-def paint_truth(opened: Tab, sample: Any, label: int) -> None:
-    """A dab of the right class in the middle of an object."""
-    truth = sample.read_mask() == label
-    y, x = np.unravel_index(distance_transform_edt(truth).argmax(), truth.shape)
+def paint_truth(opened: Tab, truth: Any, made: Any) -> None:
+    """A dab of the right class in the middle of the largest mistake; labels (H, W)."""
+    y, x = np.unravel_index(distance_transform_edt((truth != made) & (truth != 255)).argmax(), truth.shape)
+    label = int(truth[y, x])
     opened.page.keyboard.press("b")
     opened.page.keyboard.press(str(label))
     opened.page.mouse.move(*at(opened, float(x), float(y), truth.shape))
@@ -92,7 +92,7 @@ def test_ten_masks_corrected_in_the_browser_move_the_figure(tmp_path: Path) -> N
     with browser() as running, served(session) as address, tab(running, address) as opened:
         for name in names:
             ready(opened, name)
-            paint_truth(opened, samples[name], session.classes.index(samples[name].tags[0]) + 1)
+            paint_truth(opened, samples[name].read_mask(), session.mask(name))
             state(opened, "corrected")
             opened.page.keyboard.press("ArrowRight")
         assert not opened.errors
