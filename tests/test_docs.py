@@ -13,6 +13,7 @@ from weakseg.export.incoming import command as importing
 from weakseg.export.registry import EXPORTERS
 from weakseg.report import doubtful, run, words
 from weakseg.report.html import page
+from weakseg.review import serve
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
 
@@ -58,6 +59,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(ablate, "ablate", plan)
     monkeypatch.setattr(exporting, "export", export)
     monkeypatch.setattr(importing, "import_reviews", work)
+    monkeypatch.setattr(serve, "serve", work)
     command = shlex.split(line)[1:]
     if command[0] == "recipes":
         assert tiny.weakseg(*command).code == 0

@@ -18,6 +18,7 @@ from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
 from weakseg.cli.reporting import doubtful, report
+from weakseg.cli.reviewing import review
 from weakseg.cli.running import ablate, demo, run
 from weakseg.errors import WeaksegError
 
@@ -70,6 +71,7 @@ PANELS: dict[str, list[tuple[Callable[..., None], str]]] = {
     "Results": [
         (report, "weakseg report runs/photos"),
         (doubtful, "weakseg doubtful runs/photos --count 50"),
+        (review, "weakseg review runs/photos"),
         (evaluate, "weakseg evaluate masks --data voc:VOC2012 --split val"),
         (predict, "weakseg predict runs/photos new_photos --out masks"),
         (export, "weakseg export runs/photos --to coco"),

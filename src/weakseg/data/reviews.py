@@ -24,8 +24,8 @@ class Review:
 
     Attributes:
         id: of the sample.
-        decision: "accepted": the mask is right as it is; "corrected": ``mask`` is the right one; "rejected": neither
-            mask nor tags can be used; "tags": the tags were wrong and are now ``tags``.
+        decision: "accepted": the mask is right as it is; "corrected": ``mask`` is the right one; "rejected": nothing
+            may learn from the mask; "tags": the tags were wrong and are now ``tags``.
         tags: of the photo, as class names; None where the review says nothing of them.
         mask: of a corrected photo: a PNG in the values of the classes.
     """

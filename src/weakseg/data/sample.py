@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
@@ -132,6 +132,12 @@ class ImageSet:
     def at_most(self, long_side: int | None) -> ImageSet:
         """The set with pictures that are read at most ``long_side`` pixels long; masks keep their size."""
         return ImageSet(self.classes, _Changed(self.samples, {"long_side": long_side}))
+
+    def without(self, ids: Collection[str]) -> ImageSet:
+        """The set without the samples of some ids; the set itself where there are no ids."""
+        if not ids:
+            return self
+        return ImageSet(self.classes, [sample for sample in self.samples if sample.id not in ids])
 
     def without_masks(self) -> ImageSet:
         """The set as training and refinement may see it."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from weakseg.data.sample import Classes
+from weakseg.pipeline.doubts import drawn_line
 
 
 def model_card(
@@ -71,11 +72,13 @@ def _use(about: Mapping[str, str], notes: Sequence[str]) -> list[str]:
 
 def _data(manifest: Mapping[str, Any]) -> list[str]:
     used = manifest.get("masks_used", {})
-    truth = "ground-truth masks" if used.get("for_training") else "tags of whole images alone, no masks"
+    tags = "tags of whole images" if used.get("drawn") else "tags of whole images alone, no masks"
+    truth = "ground-truth masks" if used.get("for_training") else tags
     choosing = used.get("for_choosing", "unknown")
     lines = [f"- Source: `{manifest['data']}`."]
     lines += [f"- List {name}: {entry['images']} photos." for name, entry in manifest.get("lists", {}).items() if entry]
-    lines.append(f"- Supervision: {truth}.")
+    drawn = drawn_line(dict(manifest))
+    lines.append(f"- Supervision: {truth}." if drawn is None else f"- Supervision: {truth}, and reviews: {drawn}.")
     lines.append(f"- What masks were used to choose: {choosing}.")
     left_out = manifest.get("left_out") or []
     if left_out:

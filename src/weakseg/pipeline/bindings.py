@@ -208,12 +208,18 @@ def _selftrain_settings(recipe: Recipe) -> Any:
     return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
 
 
+def _taught_list(context: Context) -> Any:
+    reviewed = context.reviews.key()
+    listed = fingerprint(context.train)
+    return listed if reviewed is None else [listed, reviewed]
+
+
 def _selftrain(context: Context) -> dict[str, Any]:
     recipe, own = context.recipe, context.recipe.selftrain
     summary = selftrain(
         segmentation_network(recipe, len(context.train.classes), pretrained=True, stage="selftrain"),
         context.train,
-        partial(context.read_pseudo_mask, stage="refine"),
+        partial(context.read_taught_mask, stage="refine"),
         partial(context.pseudo_mask_path, stage="selftrain"),
         partial(context.confidence_path, stage="selftrain"),
         context.folder("selftrain"),
@@ -223,6 +229,8 @@ def _selftrain(context: Context) -> dict[str, Any]:
         views=own.views,
         long_side=recipe.data.long_side,
         seed=context.seed("selftrain"),
+        rejected=context.reviews.rejected,
+        drawn=frozenset(context.reviews.drawn),
     )
     return summary | _present(context, "selftrain")
 
@@ -234,22 +242,23 @@ def _segment_settings(recipe: Recipe) -> Any:
 def _segment_inputs(context: Context) -> Any:
     if context.recipe.uses_true_masks:
         return [fingerprint(context.train), mask_fingerprint(context.true_masks("train"))]
-    return fingerprint(context.train)
+    return _taught_list(context)
 
 
 def _segment(context: Context) -> dict[str, Any]:
     section = context.recipe.segment
-    read: Callable[[Sample], Array] = context.read_pseudo_mask
+    images, read = context.reviews.taught(context.train), cast(Callable[[Sample], Array], context.read_taught_mask)
     fresh = section.start == "backbone"
     network = segmentation_network(context.recipe, len(context.train.classes), pretrained=fresh)
     if not fresh:
         load_weights(context.run.weights_path("selftrain"), network)
     if context.recipe.uses_true_masks:
+        images = context.train
         with_masks = {sample.id: sample for sample in context.true_masks("train").samples}
         read = lambda sample: with_masks[sample.id].read_mask()  # noqa: E731
     return segment(
         network,
-        context.train,
+        images,
         read,
         context.folder("segment"),
         context.trainer,
@@ -278,7 +287,8 @@ def _predict(context: Context) -> dict[str, Any]:
 
 
 def _evaluate_settings(recipe: Recipe) -> Any:
-    return {"background": recipe.localize.background.used(), "stages": recipe.stages, **plain(recipe.data)}
+    lists = {key: value for key, value in plain(recipe.data).items() if key != "reviews"}
+    return {"background": recipe.localize.background.used(), "stages": recipe.stages, **lists}
 
 
 def _evaluate_inputs(context: Context) -> Any:
@@ -307,7 +317,7 @@ ALL: dict[str, Stage] = {
         Stage("relate", _relate_settings, _train_list, _relate),
         Stage("refine", _refine_settings, _train_list, _refine),
         Stage("instances", _instances_settings, _train_list, _instances),
-        Stage("selftrain", _selftrain_settings, _train_list, _selftrain),
+        Stage("selftrain", _selftrain_settings, _taught_list, _selftrain),
         Stage("segment", _segment_settings, _segment_inputs, _segment),
         Stage(
             "predict",

@@ -47,13 +47,28 @@ def check_lists(recipe: Recipe, source: Source) -> None:
             )
 
 
-def check_enough(recipe: Recipe, train: ImageSet) -> None:
-    """Raise WeaksegError if there are too few photos, of those that can be read, to train the recipe's networks."""
+def check_enough(recipe: Recipe, train: ImageSet, taught: ImageSet) -> None:
+    """Find that there are too few photos to train the recipe's networks.
+
+    Args:
+        recipe: names them.
+        train: the training photos that can be read.
+        taught: those of them whose masks were not rejected.
+
+    Raises:
+        WeaksegError: naming the key.
+    """
     trained = [stage for stage in TRAINED if stage in recipe.stages]
     if len(train) < FEWEST and trained:
         raise WeaksegError(
             f"data.train: {recipe.data.train!r} has {len(train)} readable photo; {', '.join(trained)} cannot learn "
             f"from fewer than {FEWEST}; add photos"
+        )
+    on_masks = [stage for stage in trained if stage in ("selftrain", "segment")]
+    if len(taught) < FEWEST and on_masks:
+        raise WeaksegError(
+            f"data.reviews: {recipe.data.reviews} rejects {len(train) - len(taught)} of {len(train)} masks; "
+            f"{', '.join(on_masks)} cannot learn from fewer than {FEWEST}; correct some of them instead"
         )
 
 

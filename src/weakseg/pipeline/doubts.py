@@ -30,6 +30,20 @@ def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
     return lines
 
 
+def drawn_line(manifest: dict[str, Any]) -> str | None:
+    """How many of a run's masks people have drawn or rejected, in words; None where it learnt without them."""
+    reviews = manifest.get("reviews") or {}
+    counts = (("drawn", "drawn by hand, learnt from as truth"), ("rejected", "rejected by hand, not learnt from"))
+    parts = [f"{_masks(reviews[key])} {text}" for key, text in counts if reviews.get(key)]
+    if reviews.get("retagged"):
+        parts.append(f"{reviews['retagged']} photos with tags changed by hand")
+    return "; ".join(parts) or None
+
+
+def _masks(count: int) -> str:
+    return "1 mask" if count == 1 else f"{count} masks"
+
+
 def knowledge_lines(found: Knowledge) -> list[str]:
     """The figures in one line, and one for each class that has not been learnt."""
     figures = [

@@ -73,7 +73,7 @@ def execute(
             say(ahead.disk.line(), "dim")
         if overwrite:
             run.clear()
-        write_photos(run, recipe, context.source)
+        write_photos(run, recipe, context.source, context.reviews.drawn.values())
         run.write_recipe(recipe, written)
         run.write_classes(context.source.classes)
         # What is finished stays measured when and where it was.
@@ -116,7 +116,9 @@ def _write_manifest(
             "masks_used": {
                 "for_training": recipe.uses_true_masks,
                 "for_choosing": recipe.chosen_with_masks or "nothing",
+                "drawn": len(context.reviews.drawn),
             },
+            "reviews": context.reviews.manifest(),
             "weights": {
                 name: {"origin": weights_origin(recipe, name), "trained": run.weights_hash(name)}
                 for name in recipe.stages

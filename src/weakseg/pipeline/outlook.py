@@ -14,6 +14,7 @@ from weakseg.data.source import Source, training_warnings
 from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import check_enough, check_lists, check_run
 from weakseg.pipeline.inputs import readable, reduced
+from weakseg.pipeline.reviews import load_reviews, tell_reviews
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.disk import DiskNeed, disk_need
 from weakseg.pipeline.rundir.outputs import check_outputs
@@ -93,6 +94,8 @@ def look_ahead(
     context, unreadable = prepare(recipe, source, run, fabric, keep=keep)
     for text in unreadable:
         warn(f"left out: {text}")
+    said = tell_reviews(context.reviews, recipe)
+    context = replace(context, source=replace(context.source, warnings=(*context.source.warnings, *said)))
     larger = _tell_reduced(context)
     stages = [ALL[name] for name in recipe.stages]
     keys = stage_keys(context, stages)
@@ -162,7 +165,9 @@ def prepare(
         title="read train",
         keep=keep,
     )
-    check_enough(recipe, train)
+    reviews = load_reviews(recipe, train, source)
+    train = reviews.retagged(train)
+    check_enough(recipe, train, reviews.taught(train))
     val: ImageSet | None = None
     if recipe.data.val in source.splits:
         val, more = readable(
@@ -173,4 +178,4 @@ def prepare(
     splits = {recipe.data.train, recipe.data.val} & set(source.splits)
     excluded = {sample.id for split in splits for sample in source.splits[split]} - kept
     learnt = train.without_masks().at_most(recipe.data.long_side)
-    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded)), problems
+    return Context(recipe, run, fabric, source, learnt, val, frozenset(excluded), reviews), problems

@@ -15,6 +15,7 @@ from weakseg.data.classmaps import ClassMaps, load_maps
 from weakseg.data.images import read_mask
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.source import Source
+from weakseg.pipeline.reviews import Reviews
 from weakseg.pipeline.rundir.outputs import record_outputs
 from weakseg.pipeline.rundir.run import Run, digest
 from weakseg.recipes.recipe import Recipe
@@ -38,6 +39,7 @@ class Context:
         train: photos with tags, without masks.
         val: likewise, or None if the source has no such split.
         excluded: ids left out because their files are unreadable.
+        reviews: what people have said of the training photos; ``train`` has the tags that they give.
         rehearsal: whether only times count: masks without a pixel are no reason to stop.
     """
 
@@ -48,6 +50,7 @@ class Context:
     train: ImageSet
     val: ImageSet | None
     excluded: frozenset[str] = field(default_factory=frozenset)
+    reviews: Reviews = field(default_factory=Reviews)
     rehearsal: bool = False
 
     def true_masks(self, role: Literal["train", "val"]) -> ImageSet:
@@ -108,6 +111,11 @@ class Context:
     def read_pseudo_mask(self, sample: Sample, stage: str | None = None) -> Array:
         """The pseudo mask of ``pseudo_mask_path``, values as on disk."""
         return read_mask(self.pseudo_mask_path(sample, stage))
+
+    def read_taught_mask(self, sample: Sample, stage: str | None = None) -> Array:
+        """The mask that a photo is learnt with, values as on disk: drawn by hand, or else the pseudo mask."""
+        drawn = self.reviews.drawn.get(sample.id)
+        return self.read_pseudo_mask(sample, stage) if drawn is None else read_mask(drawn)
 
     def read_prediction(self, sample: Sample) -> Array:
         """The mask that ``predict`` has written, values as on disk."""

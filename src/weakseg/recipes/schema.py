@@ -30,6 +30,9 @@ class DataSettings:
     long_side: Annotated[int, Ge(32)] | None = 640
     """Working size in pixels: longer photos are learnt from and looked at reduced to it, masks are scaled back; null
     for every photo's own size, which needs memory in proportion."""
+    reviews: str | None = None
+    """File of reviews (reviews.jsonl) of training photos: corrected tags, masks that nothing learns from, and masks
+    drawn by hand, which selftrain and segment learn from as truth; null for none."""
 
     @property
     def scored(self) -> str:

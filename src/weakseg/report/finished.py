@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from weakseg.pipeline.doubts import doubts
+from weakseg.pipeline.doubts import doubts, drawn_line
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.masklist import LIST
 from weakseg.pipeline.rundir.run import REPORT, Run
@@ -44,7 +44,8 @@ class Finished:
     def warnings(self) -> list[str]:
         """What to know before its masks are trusted."""
         upper = [UPPER_BOUND] if self.manifest["masks_used"]["for_training"] else []
-        return upper + doubts(self.recipe, self.manifest)
+        by_hand = drawn_line(self.manifest)
+        return upper + ([by_hand] if by_hand else []) + doubts(self.recipe, self.manifest)
 
     @property
     def report(self) -> Path | None:
@@ -62,6 +63,7 @@ class Finished:
         masks = self.recipe.mask_stages
         if masks and (self.folder / masks[-1] / LIST).is_file():
             yield f"weakseg doubtful {self.folder}", "the masks that are worth a look first"
+            yield f"weakseg review {self.folder}", "to accept, reject and correct them in the browser"
         if "segment" in self.recipe.stages:
             yield f"weakseg predict {self.folder} PHOTOS --out MASKS", "masks of new photos"
         if masks or "segment" in self.recipe.stages:

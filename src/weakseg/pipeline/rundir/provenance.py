@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,10 @@ def check_photos(run: Run, recipe: Recipe, source: Source, *, overwrite: bool) -
         )
 
 
-def write_photos(run: Run, recipe: Recipe, source: Source) -> None:
-    """Keep of which photos the run is made, and what is known of the files."""
+def write_photos(run: Run, recipe: Recipe, source: Source, drawn: Iterable[Path] = ()) -> None:
+    """Keep of which photos the run is made, and what is known of the files, ``drawn`` masks among them."""
     write_json(run.folder / PHOTOS, {"data": source.spec, "photos": sorted(set(_photos(recipe, source)))})
-    CONTENTS.save(run.folder / FILES, _files(recipe, source))
+    CONTENTS.save(run.folder / FILES, [*_files(recipe, source), *drawn])
 
 
 def _splits(recipe: Recipe, source: Source) -> list[str]:

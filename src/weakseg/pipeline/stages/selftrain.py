@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ def selftrain(
     views: PredictSettings,
     long_side: int | None,
     seed: int,
+    rejected: Collection[str] = (),
+    drawn: Collection[str] = (),
 ) -> dict[str, Any]:
     """Train a segmentation network into ``folder/weights.safetensors``, then write its masks of the same photos.
 
@@ -57,6 +59,8 @@ def selftrain(
         views: how the network looks at the photos that it labels.
         long_side: working size of the photos.
         seed: of order and augmentation.
+        rejected: ids of photos that are labelled anew but not learnt from, as their masks are wrong.
+        drawn: ids of photos whose mask is right and stays as it is.
 
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
@@ -66,9 +70,10 @@ def selftrain(
         summary: dict[str, Any] = {} if risen is None else {"rose": risen}
     else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
-        summary = segment(network, images, read_mask, folder, trainer, **own)
+        summary = segment(network, images.without(rejected), read_mask, folder, trainer, **own)
     device = trainer.fabric.device
     looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
+    looks["drawn"] = drawn
     label_anew(trained(network, folder / WEIGHTS, device), images, read_mask, masks, confidence, **looks)
     return summary
 
@@ -85,6 +90,7 @@ def label_anew(
     long_side: int | None,
     device: torch.device,
     workers: int = 0,
+    drawn: Collection[str] = (),
 ) -> None:
     """Write a network's masks of photos with tags, but for those that are there.
 
@@ -100,6 +106,7 @@ def label_anew(
         long_side: working size of the photos.
         device: where to compute.
         workers: processes that load photos.
+        drawn: ids of photos that keep the mask before; its pixels are as sure as can be.
     """
     classes = images.classes
 
@@ -109,7 +116,9 @@ def label_anew(
     todo = undone(images.samples, load, masks, title="selftrain: masks", workers=workers)
     for sample, (image, before) in todo:
         allowed = [0, *(np.flatnonzero(classes.multi_hot(sample.tags)) + 1).tolist()]
-        if allowed == [0]:
+        if sample.id in drawn:
+            labels, sure = torch.from_numpy(before), torch.ones(before.shape)
+        elif allowed == [0]:
             labels, sure = torch.zeros(before.shape, dtype=torch.uint8), torch.ones(before.shape)
         else:
             found = segment_photo(network, image, views, device, long_side, allowed)

@@ -14,7 +14,7 @@ from weakseg import __version__
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
-from weakseg.pipeline.doubts import doubts
+from weakseg.pipeline.doubts import doubts, drawn_line
 from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.contents import CONTENTS
@@ -131,6 +131,7 @@ def _render(run: Run, photos: Photos) -> str:
             diagrams=_diagrams(photos),
             judged=next(((each.looks, each.photos) for each in photos.shown if each.looks.every), None),
             doubts=doubts(recipe, manifest),
+            drawn=drawn_line(manifest),
             left_out=_left_out(run, photos),
             photos=photos,
             layers=_layers(photos),

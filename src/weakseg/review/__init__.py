@@ -1,0 +1,1 @@
+"""A page on this machine to go through masks: accept, reject, correct by hand."""
