@@ -94,9 +94,10 @@ def test_predict_leaves_standard_output_to_the_result(finished_run: Any, tmp_pat
 def test_a_run_ends_with_its_table_its_report_and_what_to_do_next(finished_run: Any) -> None:
     folder, ended = finished_run.folder, finished_run.ended
     assert f"report: {folder / 'report.html'}" in ended.out
-    steps = [" ".join(line.split()).removeprefix("next: ") for line in ended.err.splitlines()[-3:]]
+    steps = [" ".join(line.split()).removeprefix("next: ") for line in ended.err.splitlines()[-4:]]
     assert steps == [
         f"weakseg doubtful {folder} the masks that are worth a look first",
+        f"weakseg review {folder} to accept, reject and correct them in the browser",
         f"weakseg predict {folder} PHOTOS --out MASKS masks of new photos",
         f"weakseg export {folder} --to coco the masks for another tool",
     ]

@@ -99,9 +99,9 @@ def test_a_corrected_mask_comes_back(made: Made, tmp_path: Path, to: str, change
     told = json.loads(ended.out)
     assert told["decisions"] == ALL
     reviews = read_reviews(Path(told["reviews"]), CLASSES)
-    assert told["reviews"] == str(made.run / "reviews" / "reviews.jsonl")
+    assert told["reviews"] == str(made.run.with_name(f"{made.run.name}-reviews") / "reviews.jsonl")
     assert reviews["plain"].tags == ("traffic light",)
-    assert reviews["plain"].mask == made.run / "reviews" / "masks" / "plain.png"
+    assert reviews["plain"].mask == made.run.with_name(f"{made.run.name}-reviews") / "masks" / "plain.png"
     labels = CLASSES.to_labels(read_mask(reviews["plain"].mask))
     np.testing.assert_array_equal(labels, boxed() * np.uint8(2))
     assert before == {path: path.read_bytes() for path in (made.run / "refine").rglob("*.png")}
@@ -151,7 +151,7 @@ def test_cvats_xml(made: Made, tmp_path: Path) -> None:
     found = import_reviews(tmp_path / "a.xml", run=made.run)
     assert found.decisions == {"corrected": 1}
     assert found.notes == ("1 shapes are neither masks nor polygons and are not read",)
-    labels = CLASSES.to_labels(read_mask(made.run / "reviews" / "masks" / "plain.png"))
+    labels = CLASSES.to_labels(read_mask(made.run.with_name(f"{made.run.name}-reviews") / "masks" / "plain.png"))
     assert (labels[3:5, 7:12].tolist(), (labels == 1).sum()) == ([[0, 0, 1, 1, 1], [0, 1, 1, 1, 1]], 7)
     np.testing.assert_array_equal(labels == 2, boxed())
 
@@ -199,7 +199,7 @@ def test_reviews_that_are_there_are_kept(made: Made, tmp_path: Path) -> None:
     assert tiny.weakseg(*arguments).code == 0
     line = tiny.error_line(tiny.weakseg(*arguments))
     assert "holds reviews; add to them with --append, or replace them with --overwrite" in line
-    file = made.run / "reviews" / "reviews.jsonl"
+    file = made.run.with_name(f"{made.run.name}-reviews") / "reviews.jsonl"
     assert tiny.weakseg(*arguments, "--append").code == 0
     assert len(file.read_text().splitlines()) == 2
     assert tiny.weakseg(*arguments, "--overwrite").code == 0

@@ -52,7 +52,7 @@ def bring_in(
     run: Annotated[Path | None, typer.Option("--run", help="The run whose masks or tags were corrected.")] = None,
     data: Annotated[str | None, typer.Option("--data", help=f"Instead of a run: {SOURCES}.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; by default RUN/reviews, or FILE-reviews.")
+        Path | None, typer.Option("--out", help="Folder to write to; by default RUN-reviews, or FILE-reviews.")
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the reviews that are there.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the reviews that are there.")] = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from weakseg.errors import WeaksegError
@@ -40,4 +41,6 @@ def serve(folder: Path, port: int, reviews: Path | None, what: What, data: str |
         say(f"review {len(session.photos)} photos at http://127.0.0.1:{taken} (Ctrl-C ends it)", "bold")
         say(f"every decision is written at once to {session.store.file}")
         say(f"then: weakseg run ... data.reviews={session.store.file}")
-        uvicorn.Server(uvicorn.Config(build_app(session, taken), log_level="warning")).run([listening])
+        with suppress(KeyboardInterrupt):  # the way to end it
+            uvicorn.Server(uvicorn.Config(build_app(session, taken), log_level="warning")).run([listening])
+        say(f"ended; reviews: {session.store.file}")

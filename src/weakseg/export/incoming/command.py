@@ -104,7 +104,7 @@ def import_reviews(
     """
     if run is None and data is None:
         raise WeaksegError("import: say what was corrected with --run RUN, or --data SOURCE")
-    out = out or (run / "reviews" if run is not None else file.with_name(f"{file.stem}-reviews"))
+    out = out or (run.with_name(f"{run.name}-reviews") if run is not None else file.with_name(f"{file.stem}-reviews"))
     _check_out(out, append=append, overwrite=overwrite)
     known = _known(run, data)
     returns = read_returns(file, known.classes)
