@@ -233,20 +233,20 @@ def test_batch_is_image_by_image(method: Method) -> None:
     torch.testing.assert_close(batch, single, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("labels", [3, 9])
-def test_threads_change_nothing(labels: int) -> None:
-    """120 x 140 pixels are enough for four threads to share one image; three images leave each a thread."""
-    image, unary = random_case(3, labels, 120, 140)
+@pytest.mark.parametrize(("labels", "side"), [(3, 130), (9, 130), (3, 100), (3, 60)])
+def test_threads_change_nothing(labels: int, side: int) -> None:
+    """Four, two threads or one work on an image of these sizes, so that one, two or three images have their turn."""
+    image, unary = random_case(3, labels, side, side)
     one = dense_crf(image, unary, PSA)
     threads = torch.get_num_threads()
     try:
         for number in (2, 4):
             torch.set_num_threads(number)
             assert torch.equal(dense_crf(image, unary, PSA), one)
-        three = dense_crf(torch.stack([image] * 3), torch.stack([unary] * 3), PSA)
+            three = dense_crf(torch.stack([image] * 3), torch.stack([unary] * 3), PSA)
+            assert torch.equal(three, one.expand(3, -1, -1, -1))
     finally:
         torch.set_num_threads(threads)
-    assert torch.equal(three, one.expand(3, -1, -1, -1))
 
 
 @pytest.mark.parametrize("method", METHODS)

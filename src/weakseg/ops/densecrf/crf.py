@@ -31,7 +31,7 @@ from weakseg.ops.densecrf._lanes import Floats
 from weakseg.ops.densecrf.allpairs import bilateral_messages, gaussian_messages
 from weakseg.ops.densecrf.meanfield import lattice_messages, mean_field
 from weakseg.ops.densecrf.meanfield_cpu import lattice_mean_field
-from weakseg.ops.densecrf.permutohedral import SHARES, Lattice, build_lattice, normalize
+from weakseg.ops.densecrf.permutohedral import Lattice, build_lattice, normalize, shares_of
 from weakseg.ops.densecrf.workers import Workers
 from weakseg.ops.random_walk import require_finite, require_tensors
 
@@ -182,7 +182,8 @@ def dense_crf(
         posterior = _compiled(images, energies, params)
     else:
         pictures = images.cpu().numpy()
-        kernels = _abreast(len(images), lambda i, workers: _kernels(pictures[i], params, workers))
+        pixels = energies[0, 0].numel()
+        kernels = _abreast(len(images), pixels, lambda i, workers: _kernels(pictures[i], params, workers))
         posterior = mean_field(energies, lattice_messages(kernels, energies.device), params.iterations)
     return posterior.reshape(unary.shape)
 
@@ -220,24 +221,24 @@ def _exact(images: Tensor, energies: Tensor, params: CrfParams) -> Tensor:
 
 def _compiled(images: Tensor, energies: Tensor, params: CrfParams) -> Tensor:
     """Mean field in compiled loops on the CPU."""
-    pictures, unaries = images.cpu().numpy(), energies.flatten(2).numpy()
+    pictures, unaries = images.cpu().numpy(), energies.contiguous().flatten(2).numpy()
     posteriors = np.empty_like(unaries)
 
     def infer(i: int, workers: Workers) -> None:
         kernels = _kernels(pictures[i], params, workers)
         lattice_mean_field(unaries[i], kernels, params.iterations, workers, posteriors[i])
 
-    _abreast(len(images), infer)
+    _abreast(len(images), unaries.shape[2], infer)
     return torch.from_numpy(posteriors)
 
 
-def _abreast(count: int, work: Callable[[int, Workers], Result]) -> list[Result]:
-    """Work on images 0..count−1 side by side, each on a thread of its own; spare threads share the single images."""
-    threads = torch.get_num_threads()
-    abreast = min(count, threads)
+def _abreast(count: int, pixels: int, work: Callable[[int, Workers], Result]) -> list[Result]:
+    """Work on images 0..count−1: as many threads on one image as have a share in it, the others on further images."""
+    threads, shares = torch.get_num_threads(), shares_of(pixels)
+    abreast = min(count, -(-threads // shares))
 
     def one(i: int) -> Result:
-        with Workers(min(threads // abreast, SHARES)) as workers:
+        with Workers(min(threads // abreast, shares)) as workers:
             return work(i, workers)
 
     if abreast == 1:  # memory comes faster to the caller's own thread

@@ -41,11 +41,11 @@ def lattice_mean_field(
     """Infer the posteriors of one image over its lattices.
 
     Args:
-        unary: (K, n) float32 energies.
+        unary: (K, n) float32 energies in C order.
         kernels: lattices of its n points and their weights, one or more.
         iterations: number of updates after Q = softmax(−U).
         workers: the threads to use.
-        posterior: (K, n) receives the posteriors.
+        posterior: (K, n) in C order, receives the posteriors.
     """
     channels, count = unary.shape
     filters = [Filter(lattice, channels) for lattice, _ in kernels]
@@ -58,7 +58,7 @@ def lattice_mean_field(
         start, stop = spans[share]
         vertices, weights = zip(*parts[share], strict=True)
         rows, sums = tuple(one.rows for one in filters), tuple(one.sums for one in filters)
-        points = (unary[:, start:stop], support[start:stop], posterior[:, start:stop])
+        points = (unary, support[start:stop], posterior, start)
         _update(vertices, weights, strengths, rows, sums, *points, step > 0, step < iterations)
 
     for step in range(iterations + 1):
@@ -77,12 +77,14 @@ def _update(
     unary: Floats,
     support: Floats,
     posterior: Floats,
+    first: int,
     receive: bool,
     send: bool,
 ) -> None:
     """Receive the messages (not in the first step), set the posteriors, send them out (not in the last).
 
-    The first step sets the support, −unary with the channels last, where further channels have no chance.
+    Vertices, weights and support are those of the points from `first` on. The first step sets the support: −unary with
+    the channels last, where further channels have no chance.
     """
     n, channels = support.shape
     block = np.empty((_BLOCK, channels), np.float32)
@@ -94,23 +96,23 @@ def _update(
                 slice_(vertices[m][start:stop], weights[m][start:stop], strengths[m], rows[m], base, values)
                 base = values
         else:
-            _begin(unary, start, base, values)
+            _begin(unary, first + start, base, values)
         _softmax(values)
         if send:
             for m in range(len(vertices)):
                 splat(vertices[m][start:stop], weights[m][start:stop], values, sums[m])
         else:
             for k in range(len(unary)):
-                for i in range(start, stop):
-                    posterior[k, i] = values[i - start, k]
+                for i in range(len(values)):
+                    posterior[k, first + start + i] = values[i, k]
 
 
 @inlined
-def _begin(unary: Floats, start: int, support: Floats, values: Floats) -> None:
-    """Set support and values of some points, both (points, channels), to −unary[:, start:], transposed."""
+def _begin(unary: Floats, first: int, support: Floats, values: Floats) -> None:
+    """Set support and values of the points from `first` on, both (points, channels), to −unary, transposed."""
     for i in range(len(support)):
         for k in range(support.shape[1]):
-            support[i, k] = -unary[k, start + i] if k < len(unary) else -np.inf
+            support[i, k] = -unary[k, first + i] if k < len(unary) else -np.inf
             values[i, k] = support[i, k]
 
 

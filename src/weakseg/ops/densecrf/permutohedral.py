@@ -26,7 +26,7 @@ from weakseg.ops.densecrf._lattice_loops import Keys, draw_lines, enter, find_ne
 from weakseg.ops.densecrf.workers import Workers
 
 # Points are cut into shares of no fewer than this, and into no more shares than that.
-_POINTS, SHARES = 4096, 4
+_POINTS, _SHARES = 4096, 4
 # Fewer floats than this are blurred faster than another thread wakes up.
 _FEW = 1 << 18
 # Slots of the first hash table of a share.
@@ -70,6 +70,11 @@ class Lattice:
         return [(self.vertices[a:b], self.weights[a:b]) for a, b in itertools.pairwise(self.shares)]
 
 
+def shares_of(points: int) -> int:
+    """Into how many shares so many points are cut; as many threads can work on them."""
+    return max(1, min(_SHARES, points // _POINTS))
+
+
 def build_lattice(features: Floats, workers: Workers) -> Lattice:
     """Place points in a lattice that filters with standard deviation 1 in every feature.
 
@@ -82,8 +87,7 @@ def build_lattice(features: Floats, workers: Workers) -> Lattice:
     steps = multipliers.sum() - (dimensions + 1) * multipliers
     vertices = np.empty((count, dimensions + 1), np.uint32)
     weights = np.empty((count, dimensions + 1), np.float32)
-    pieces = max(1, min(SHARES, count // _POINTS))
-    shares = [count * piece // pieces for piece in range(pieces + 1)]
+    shares = [count * share // shares_of(count) for share in range(shares_of(count) + 1)]
     spans = [slice(a, b) for a, b in itertools.pairwise(shares)]
     keys = workers.map(lambda span: _numbered(features[span], multipliers, steps, vertices[span], weights[span]), spans)
     unique = np.concatenate([np.zeros(1, np.int64), *keys])
