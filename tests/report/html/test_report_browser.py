@@ -221,7 +221,7 @@ def test_a_photo_is_enlarged_with_all_its_layers(opened):
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     # The browser tells that a dialog was closed a moment after it is.
-    page.wait_for_function("document.activeElement.querySelector('.name')?.textContent === 'p3'", timeout=5000)
+    page.wait_for_function("document.activeElement.querySelector('.name')?.textContent === 'p3'", timeout=20000)
 
 
 def test_on_paper_all_is_open_and_no_tools_are_left(opened, tmp_path):

@@ -172,6 +172,15 @@
     if (!dialog.open) dialog.showModal();
   }
 
+  function giveBack() {
+    if (open) card(open).focus();
+  }
+
+  function shut() {
+    dialog.close();  // the browser gives the focus to the photo that was enlarged first
+    giveBack();
+  }
+
   function move(step) {
     const photos = shown(), next = photos[photos.indexOf(open) + step];
     if (next) enlarge(next);
@@ -180,7 +189,7 @@
   for (const item of items) card(item).addEventListener("click", () => enlarge(item));
   dialog.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (event.target === dialog || (button && "close" in button.dataset)) dialog.close();
+    if (event.target === dialog || (button && "close" in button.dataset)) shut();
     else if (button) move(Number(button.dataset.move));
   });
   dialog.addEventListener("keydown", (event) => {
@@ -188,7 +197,8 @@
     event.preventDefault();
     move(event.key === "ArrowLeft" ? -1 : 1);
   });
-  dialog.addEventListener("close", () => { if (open) card(open).focus(); });
+  dialog.addEventListener("cancel", (event) => { event.preventDefault(); shut(); });
+  dialog.addEventListener("close", giveBack);
 
   layer();
   show();
