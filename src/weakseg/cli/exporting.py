@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import SOURCES
+from weakseg.cli.options import SOURCES, JsonOption
 from weakseg.errors import one_of
 
 FORMATS = "voc, coco, cvat, label-studio, yolo, png, onnx, or one that another package adds"
@@ -33,7 +33,7 @@ def export(
         str | None, typer.Option("--url", help="label-studio: the address below which the photos are served.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write masks, or the trained network, in the format of another tool.
 
@@ -56,7 +56,7 @@ def bring_in(
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the reviews that are there.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the reviews that are there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Read corrected masks and changed tags from another tool and write them as reviews.
 

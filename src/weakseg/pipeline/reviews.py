@@ -17,7 +17,7 @@ from weakseg.data.source import Source
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.recipes.recipe import Recipe
-from weakseg.training.progress import say
+from weakseg.training.progress import say, warn
 
 NAMED = 3
 """Unknown photos that are named in a line."""
@@ -164,5 +164,5 @@ def tell_reviews(reviews: Reviews, recipe: Recipe) -> Sequence[str]:
     elif masks and not {"selftrain", "segment"} & set(recipe.stages):
         warnings.append(f"data.reviews: no stage learns from masks here; {masks} drawn or rejected ones change nothing")
     for line in warnings:
-        say(line, "yellow")
+        warn(line)
     return warnings

@@ -17,7 +17,7 @@ from weakseg.pipeline.rundir.provenance import FILES
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.html.looks import PhotoList, photo_lists
 from weakseg.review.store import Store
-from weakseg.training.progress import bar, say
+from weakseg.training.progress import bar, warn
 
 What = Literal["masks", "predictions"]
 REVIEWS = "reviews.jsonl"
@@ -112,7 +112,7 @@ def _doubts(photos: PhotoList) -> dict[str, float | None]:
                 sure = photos.confidence(sample) if photos.confidence else None
                 found[sample.id] = photos.doubt(sample, photos.judged(sample), sure)
             except WeaksegError as error:
-                say(f"left out: {error}", "yellow")
+                warn(f"left out: {error}")
             running.advance()
     if not found:
         raise WeaksegError("review: no mask of the run can be read; the same `weakseg run` makes what is missing")
