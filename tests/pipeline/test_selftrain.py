@@ -96,3 +96,40 @@ def test_a_label_without_a_pixel_keeps_those_that_it_had() -> None:
     found, sure = keep_lost(labels, torch.full((2, 3), 0.75), before)
     assert found.tolist() == [[0, 1, 3], [3, 0, 1]]
     assert sure.tolist() == [[0.75, 0.75, 0.25], [0.25, 0.75, 0.75]]
+
+
+def _rounds(photos: Path, out: Path, count: int) -> weakseg.FinishedRun:
+    quick = ["selftrain.train.epochs=1", "selftrain.train.lr=0.01", f"selftrain.rounds={count}"]
+    recipe = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO, *quick])
+    return weakseg.run(recipe, f"voc:{photos}", out)
+
+
+@pytest.fixture(scope="module")
+def twice(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> weakseg.FinishedRun:
+    return _rounds(photos, tmp_path_factory.mktemp("rounds") / "run", 2)
+
+
+def test_a_second_round_learns_from_the_masks_of_the_first(twice: weakseg.FinishedRun, photos: Path) -> None:
+    once = _rounds(photos, twice.folder.parent / "once", 1)
+    folder = twice.folder / "selftrain"
+    for name in tiny.TRAIN:
+        first = read_mask(folder / "round-1" / "masks" / f"{name}.png")
+        assert np.array_equal(first, read_mask(once.folder / "selftrain" / "masks" / f"{name}.png"))
+    logged = {row["stage"] for row in map(json.loads, (twice.folder / "metrics.jsonl").read_text().splitlines())}
+    assert {"selftrain", "selftrain 2"} <= logged
+    before = load_file(once.folder / "selftrain" / "weights.safetensors")
+    after = load_file(folder / "weights.safetensors")
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    assert [path.name for path in (folder / "round-1").iterdir()] == ["masks"]
+
+
+def test_a_second_round_that_was_cut_short_goes_on_to_the_same_masks(
+    twice: weakseg.FinishedRun, photos: Path, tmp_path: Path
+) -> None:
+    folder = twice.folder / "selftrain"
+    kept = {name: (folder / "masks" / f"{name}.png").read_bytes() for name in tiny.TRAIN}
+    record = json.loads((folder / "stage.json").read_text())
+    (folder / "stage.json").write_text(json.dumps(record | {"done": False}))
+    (folder / "masks" / "p6.png").unlink()
+    weakseg.run(twice.recipe, f"voc:{photos}", twice.folder)
+    assert {name: (folder / "masks" / f"{name}.png").read_bytes() for name in tiny.TRAIN} == kept
