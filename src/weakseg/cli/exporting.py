@@ -39,7 +39,7 @@ def export(
 
     As `weakseg export runs/photos --to coco`, or `--to onnx` for the network with its model card.
     """
-    from weakseg.export.command import export as write
+    from weakseg.exporters.command import export as write
 
     options = {"what": _one_of("--what", what, ("masks", "predictions"))}
     options |= {"photos": _one_of("--photos", photos, ("copy", "stay"))}
@@ -63,7 +63,7 @@ def bring_in(
     FILE may be COCO's JSON (run lengths or polygons), CVAT's "Segmentation mask 1.1" or "CVAT for images 1.1", Label
     Studio's JSON, a VOC folder, or a folder of PNG masks with classes.txt.
     """
-    from weakseg.export.incoming.command import import_reviews
+    from weakseg.exporters.incoming.command import import_reviews
 
     written = import_reviews(file, run=run, data=data, out=out, append=append, overwrite=overwrite)
     print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))

@@ -14,10 +14,10 @@ import torch
 from weakseg import __version__
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
-from weakseg.export.base import Exported, Exporter, ExportJob
-from weakseg.export.card import model_card
-from weakseg.export.deployed import Deployed
-from weakseg.export.lists import CLASSES, write_classes
+from weakseg.exporters.base import Exported, Exporter, ExportJob
+from weakseg.exporters.formats.card import model_card
+from weakseg.exporters.formats.deployed import Deployed
+from weakseg.exporters.lists import CLASSES, write_classes
 from weakseg.files import replacing
 from weakseg.pipeline.networks import backbone_of, segmentation_network, segmentation_weights
 from weakseg.pipeline.rundir.run import Run

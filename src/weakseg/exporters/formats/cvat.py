@@ -14,8 +14,8 @@ from PIL import Image
 from weakseg.data.images import voc_palette
 from weakseg.data.labels import BACKGROUND_NAME
 from weakseg.data.sample import Array, Classes
-from weakseg.export.base import Exported, Exporter, ExportJob
-from weakseg.export.photofiles import Ignored, copy_photo, where_photos_are
+from weakseg.exporters.base import Exported, Exporter, ExportJob
+from weakseg.exporters.photofiles import Ignored, copy_photo, where_photos_are
 from weakseg.files import replacing, write_json
 
 FILE, LABELS = "annotations.zip", "labels.json"

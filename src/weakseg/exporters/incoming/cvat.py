@@ -18,7 +18,7 @@ from weakseg.data.labels import BACKGROUND_NAME
 from weakseg.data.sample import Array, Classes
 from weakseg.data.sources.cvat import CvatImage, read_cvat
 from weakseg.errors import WeaksegError
-from weakseg.export.incoming.returned import Returned, Returns, label_of, paint
+from weakseg.exporters.incoming.returned import Returned, Returns, label_of, paint
 
 LABEL_MAP, MASKS = "labelmap.txt", "SegmentationClass"
 Place = Path | zipfile.Path

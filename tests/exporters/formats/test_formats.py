@@ -13,7 +13,7 @@ from PIL import Image
 import export_readers as readers
 from hard_masks import CLASSES, SIZE, Made
 from weakseg.data.source import open_source
-from weakseg.export.command import Written, export
+from weakseg.exporters.command import Written, export
 
 
 def same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], flat: bool = False) -> None:

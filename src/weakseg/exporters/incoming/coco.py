@@ -14,7 +14,7 @@ from pycocotools import mask as run_lengths
 from weakseg.data.sample import Array, Classes
 from weakseg.data.sources.cocofile import read_coco, text_of
 from weakseg.errors import WeaksegError
-from weakseg.export.incoming.returned import Returned, Returns, label_of, paint
+from weakseg.exporters.incoming.returned import Returned, Returns, label_of, paint
 
 
 def read_coco_masks(path: Path) -> Returns:

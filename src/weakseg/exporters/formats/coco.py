@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from weakseg import __version__
 from weakseg.data.instances import coco_mask
-from weakseg.export.base import Exported, Exporter, ExportJob, Tally
-from weakseg.export.photofiles import Ignored, copy_photo, where_photos_are
+from weakseg.exporters.base import Exported, Exporter, ExportJob, Tally
+from weakseg.exporters.photofiles import Ignored, copy_photo, where_photos_are
 from weakseg.files import replacing
 
 FILE = "annotations.json"

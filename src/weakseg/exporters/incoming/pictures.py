@@ -11,7 +11,7 @@ from weakseg.data.images import IGNORE, read_mask
 from weakseg.data.labels import read_classes
 from weakseg.data.sample import Array, Classes
 from weakseg.errors import WeaksegError
-from weakseg.export.incoming.returned import Returned, Returns, label_of
+from weakseg.exporters.incoming.returned import Returned, Returns, label_of
 
 FOLDERS = ("SegmentationClass", "SegmentationClassAug", "masks")
 

@@ -12,8 +12,8 @@ import numpy as np
 from weakseg.data.sample import Array, Classes
 from weakseg.data.sources.labelstudio import Task, named, read_tasks
 from weakseg.errors import WeaksegError
-from weakseg.export.brush import decode_brush
-from weakseg.export.incoming.returned import Draw, Returned, Returns, label_of, paint
+from weakseg.exporters.formats.brush import decode_brush
+from weakseg.exporters.incoming.returned import Draw, Returned, Returns, label_of, paint
 
 
 def read_labelstudio_masks(path: Path) -> Returns:

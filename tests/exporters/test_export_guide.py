@@ -13,7 +13,7 @@ from PIL import Image
 
 import weakseg
 from conftest import ROOT, FinishedRun
-from weakseg.export.command import export
+from weakseg.exporters.command import export
 
 
 def test_the_script_segments_a_photo(finished_run: FinishedRun, tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from weakseg import __version__
-from weakseg.export.base import Exported, ExportJob, Photos, What
-from weakseg.export.folder import check_out, new_folder, write_record
-from weakseg.export.registry import EXPORTERS
+from weakseg.exporters.base import Exported, ExportJob, Photos, What
+from weakseg.exporters.folder import check_out, new_folder, write_record
+from weakseg.exporters.registry import EXPORTERS
 from weakseg.pipeline.rundir.run import RECIPE, now
 
 
@@ -56,7 +56,7 @@ def export(
         folder: of the run, or of the predictions.
         to: a name of ``EXPORTERS``.
         out: where to write; by default RUN/export/TO, or beside the folder of predictions.
-        what: "masks" or "predictions" of a run; see `weakseg.export.base.ExportJob` for this and the other options.
+        what: "masks" or "predictions" of a run; see `weakseg.exporters.base.ExportJob` for this and the other options.
         data: the source that has the photos.
         photos: "copy" or "stay".
         whole: one region per class where objects are known one by one.

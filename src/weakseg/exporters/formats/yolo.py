@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import yaml
 
-from weakseg.export.base import Exported, Exporter, ExportJob, MaskedPhoto, Tally
-from weakseg.export.lists import flat_names, renamed_line, write_lines
-from weakseg.export.outlines import outlines
-from weakseg.export.photofiles import copy_photo, where_photos_are
+from weakseg.exporters.base import Exported, Exporter, ExportJob, MaskedPhoto, Tally
+from weakseg.exporters.formats.outlines import outlines
+from weakseg.exporters.lists import flat_names, renamed_line, write_lines
+from weakseg.exporters.photofiles import copy_photo, where_photos_are
 from weakseg.files import replacing
 
 FILE = "data.yaml"

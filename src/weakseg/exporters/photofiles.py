@@ -10,7 +10,7 @@ from weakseg.data.headers import read_header
 from weakseg.data.images import write_image
 from weakseg.data.sample import IGNORE
 from weakseg.errors import WeaksegError
-from weakseg.export.base import MaskedPhoto, MaskSet
+from weakseg.exporters.base import MaskedPhoto, MaskSet
 
 _PLAIN = (".jpg", ".jpeg", ".png")
 

@@ -9,7 +9,7 @@ import pytest
 
 import tiny
 from conftest import FinishedRun
-from weakseg.export.registry import EXPORTERS
+from weakseg.exporters.registry import EXPORTERS
 
 
 @pytest.fixture(params=EXPORTERS.names())

@@ -9,11 +9,11 @@ from weakseg.data.paths import read_text
 from weakseg.data.sample import Classes
 from weakseg.data.sources.cvat import INSIDE
 from weakseg.errors import WeaksegError
-from weakseg.export.incoming.coco import read_coco_masks
-from weakseg.export.incoming.cvat import LABEL_MAP, read_cvat_masks, read_cvat_xml
-from weakseg.export.incoming.labelstudio import read_labelstudio_masks
-from weakseg.export.incoming.pictures import read_pictures
-from weakseg.export.incoming.returned import Returns
+from weakseg.exporters.incoming.coco import read_coco_masks
+from weakseg.exporters.incoming.cvat import LABEL_MAP, read_cvat_masks, read_cvat_xml
+from weakseg.exporters.incoming.labelstudio import read_labelstudio_masks
+from weakseg.exporters.incoming.pictures import read_pictures
+from weakseg.exporters.incoming.returned import Returns
 
 _KNOWN = (
     "COCO's JSON, Label Studio's JSON, CVAT's XML or zip for images, the zip of CVAT's \"Segmentation mask 1.1\", "

@@ -11,7 +11,7 @@ from PIL import Image
 
 import tiny
 from hard_masks import Made
-from weakseg.export.command import default_out
+from weakseg.exporters.command import default_out
 
 
 def export(*arguments: object) -> tiny.Ended:

@@ -9,7 +9,7 @@ from typing import Any
 from weakseg.data.sample import Classes, Sample, Source
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
-from weakseg.export.base import MaskedPhoto, MaskSet, What
+from weakseg.exporters.base import MaskedPhoto, MaskSet, What
 from weakseg.files import read_json
 from weakseg.pipeline.newphotos.predictions import Places, listed_classes, listed_photos
 from weakseg.pipeline.rundir.provenance import PHOTOS

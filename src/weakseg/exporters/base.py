@@ -185,7 +185,7 @@ class ExportJob:
     @cached_property
     def masks(self) -> MaskSet:
         """The masks. Raises WeaksegError where there are none, with the way to get them."""
-        from weakseg.export.collect import collect_masks
+        from weakseg.exporters.collect import collect_masks
 
         return collect_masks(self.folder, self.what, self.data, whole=self.whole)
 

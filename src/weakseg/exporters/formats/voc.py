@@ -8,9 +8,9 @@ from typing import ClassVar
 from weakseg.data.images import write_mask
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
-from weakseg.export.base import Exported, Exporter, ExportJob
-from weakseg.export.lists import CLASSES, flat_names, renamed_line, write_classes, write_lines
-from weakseg.export.photofiles import copy_photo, where_photos_are
+from weakseg.exporters.base import Exported, Exporter, ExportJob
+from weakseg.exporters.lists import CLASSES, flat_names, renamed_line, write_classes, write_lines
+from weakseg.exporters.photofiles import copy_photo, where_photos_are
 from weakseg.files import replacing
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from label_studio_brush_rle_rs import decode_rle, encode_rle
 
-from weakseg.export.brush import decode_brush, encode_brush
+from weakseg.exporters.formats.brush import decode_brush, encode_brush
 
 
 @settings(max_examples=100, deadline=None)

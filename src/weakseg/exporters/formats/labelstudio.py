@@ -10,10 +10,10 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from weakseg.data.sample import Classes
-from weakseg.export.base import Exported, Exporter, ExportJob, MaskedPhoto, MaskSet, Region, Tally
-from weakseg.export.brush import encode_brush
-from weakseg.export.lists import write_lines
-from weakseg.export.photofiles import Ignored, copy_photo
+from weakseg.exporters.base import Exported, Exporter, ExportJob, MaskedPhoto, MaskSet, Region, Tally
+from weakseg.exporters.formats.brush import encode_brush
+from weakseg.exporters.lists import write_lines
+from weakseg.exporters.photofiles import Ignored, copy_photo
 from weakseg.files import replacing
 
 FILE, CONFIG = "tasks.json", "config.xml"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from weakseg.data.images import write_gray
-from weakseg.export.base import Exported, Exporter, ExportJob
-from weakseg.export.lists import CLASSES, write_classes
-from weakseg.export.photofiles import copy_photo, where_photos_are
+from weakseg.exporters.base import Exported, Exporter, ExportJob
+from weakseg.exporters.lists import CLASSES, write_classes
+from weakseg.exporters.photofiles import copy_photo, where_photos_are
 
 
 class Png(Exporter):

@@ -13,10 +13,10 @@ import torch
 import tiny
 from conftest import FinishedRun
 from weakseg.data.sample import Classes
-from weakseg.export import onnx
-from weakseg.export.card import model_card
-from weakseg.export.command import export
-from weakseg.export.deployed import Deployed
+from weakseg.exporters.command import export
+from weakseg.exporters.formats import onnx
+from weakseg.exporters.formats.card import model_card
+from weakseg.exporters.formats.deployed import Deployed
 from weakseg.pipeline.networks import segmentation_network
 from weakseg.pipeline.rundir.run import Run
 from weakseg.segmentation.networks import build_segmentation

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
-from weakseg.export.base import MaskSet
+from weakseg.exporters.base import MaskSet
 from weakseg.files import replacing
 
 CLASSES = "classes.txt"

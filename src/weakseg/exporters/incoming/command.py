@@ -15,11 +15,11 @@ from weakseg.data.reviews import Decision, Review, write_review
 from weakseg.data.sample import Array, Classes, Sample, Source
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
-from weakseg.export.collect import source_of
-from weakseg.export.folder import new_folder
-from weakseg.export.incoming.matching import Photos
-from weakseg.export.incoming.reading import read_returns
-from weakseg.export.incoming.returned import Returned
+from weakseg.exporters.collect import source_of
+from weakseg.exporters.folder import new_folder
+from weakseg.exporters.incoming.matching import Photos
+from weakseg.exporters.incoming.reading import read_returns
+from weakseg.exporters.incoming.returned import Returned
 from weakseg.pipeline.rundir.run import Run
 
 REVIEWS, MASKS = "reviews.jsonl", "masks"
@@ -91,7 +91,7 @@ def import_reviews(
     did not, "tags". Photos that the file does not name get no review.
 
     Args:
-        file: what came back; see `weakseg.export.incoming.reading.read_returns`.
+        file: what came back; see `weakseg.exporters.incoming.reading.read_returns`.
         run: whose masks were corrected; its photos are those of its source, or of ``data`` where they have moved.
         data: without a run, the source of the photos.
         out: folder for reviews.jsonl and masks; by default RUN/reviews, or FILE-reviews beside the file.

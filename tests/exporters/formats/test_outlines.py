@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from supervision import polygon_to_mask
 
-from weakseg.export.outlines import outlines
+from weakseg.exporters.formats.outlines import outlines
 
 
 def filled(mask: np.ndarray) -> np.ndarray:

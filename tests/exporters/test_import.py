@@ -18,9 +18,9 @@ import tiny
 from hard_masks import CLASSES, SIZE, Made
 from weakseg.data.images import read_mask
 from weakseg.data.reviews import Review, read_reviews
-from weakseg.export.brush import encode_brush
-from weakseg.export.command import export
-from weakseg.export.incoming.command import import_reviews
+from weakseg.exporters.command import export
+from weakseg.exporters.formats.brush import encode_brush
+from weakseg.exporters.incoming.command import import_reviews
 from weakseg.files import write_json
 
 BOX = (slice(10, 20), slice(5, 30))
