@@ -19,7 +19,7 @@ from weakseg.data.sample import IGNORE, Array, Classes, Sample
 from weakseg.errors import WeaksegError
 
 What = Literal["masks", "predictions"]
-Photos = Literal["stay", "copy"]
+Photos = Literal["copy", "stay"]
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,7 @@ class ExportJob:
         photos: whether photos are copied; None for what the format needs.
         whole: one region per class, even where objects were found one by one.
         url: what stands before a photo's path in a format that loads photos from an address; None for local files.
+        reviews: a file of reviews whose corrected masks stand for the run's, and whose rejected ones are left out.
     """
 
     folder: Path
@@ -181,13 +182,14 @@ class ExportJob:
     photos: Photos | None = None
     whole: bool = False
     url: str | None = None
+    reviews: Path | None = None
 
     @cached_property
     def masks(self) -> MaskSet:
         """The masks. Raises WeaksegError where there are none, with the way to get them."""
         from weakseg.exporters.collect import collect_masks
 
-        return collect_masks(self.folder, self.what, self.data, whole=self.whole)
+        return collect_masks(self.folder, self.what, self.data, whole=self.whole, reviews=self.reviews)
 
 
 class Exporter(ABC):

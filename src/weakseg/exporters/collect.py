@@ -10,6 +10,7 @@ from weakseg.data.sample import Classes, Sample, Source
 from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.exporters.base import MaskedPhoto, MaskSet, What
+from weakseg.exporters.corrections import corrected, unwritten
 from weakseg.files import read_json
 from weakseg.pipeline.newphotos.predictions import Places, listed_classes, listed_photos
 from weakseg.pipeline.rundir.provenance import PHOTOS
@@ -17,7 +18,9 @@ from weakseg.pipeline.rundir.run import RECIPE, Run
 from weakseg.recipes.recipe import Recipe
 
 
-def collect_masks(folder: Path, what: What | None, data: str | None, *, whole: bool = False) -> MaskSet:
+def collect_masks(
+    folder: Path, what: What | None, data: str | None, *, whole: bool = False, reviews: Path | None = None
+) -> MaskSet:
     """The masks of a run, or of a folder that ``weakseg predict`` has written.
 
     Args:
@@ -25,17 +28,18 @@ def collect_masks(folder: Path, what: What | None, data: str | None, *, whole: b
         what: of a run: "masks" (or None) or "predictions".
         data: the source that has the photos of a run; None for the one it was made of.
         whole: leave out what the run knows of objects one by one.
+        reviews: of a run: see `weakseg.exporters.corrections.corrected`.
 
     Raises:
         WeaksegError: neither is there, the stage has not run, or the photos are not found; with the way out.
     """
     if (folder / RECIPE).is_file():
-        return _of_run(Run(folder), what or "masks", data, whole=whole)
+        return _of_run(Run(folder), what or "masks", data, whole=whole, reviews=reviews)
     classes = listed_classes(Places(folder).masks)
     if classes is None:
         raise WeaksegError(f"{folder}: neither a run of `weakseg run` nor a folder that `weakseg predict` has written")
-    if what == "masks" or data is not None:
-        given = "--data" if data is not None else "--what masks"
+    if what == "masks" or data is not None or reviews is not None:
+        given = "--data" if data is not None else "--what masks" if what == "masks" else "--reviews"
         raise WeaksegError(f"{given}: is for runs; {folder} holds predictions, and its masks.csv names the photos")
     return _of_predictions(folder, classes)
 
@@ -64,7 +68,7 @@ def source_of(run: Run, data: str | None) -> Source:
         raise WeaksegError(f"the photos of {run.folder}: {error}; say where they are now with --data") from error
 
 
-def _of_run(run: Run, what: What, data: str | None, *, whole: bool) -> MaskSet:
+def _of_run(run: Run, what: What, data: str | None, *, whole: bool, reviews: Path | None) -> MaskSet:
     recipe, classes = run.read_recipe(), run.read_classes()
     stage, folder = mask_folder(run, recipe, what)
     split = recipe.data.val if what == "predictions" else recipe.data.train
@@ -76,7 +80,10 @@ def _of_run(run: Run, what: What, data: str | None, *, whole: bool) -> MaskSet:
         for sample in samples
         if os.path.isfile(folder / f"{sample.id}.png")
     ]
-    notes = []
+    title = f"predictions of {run.folder.name}" if what == "predictions" else f"pseudo masks of {stage}"
+    if objects:
+        title = f"objects of {run.folder.name}"
+    notes = [f"what is written: {title}"]
     if len(photos) < len(samples):
         notes.append(f"{len(samples) - len(photos)} photos of {source.spec} have no mask and are left out")
     masks = sum(1 for _ in folder.rglob("*.png"))
@@ -84,9 +91,11 @@ def _of_run(run: Run, what: What, data: str | None, *, whole: bool) -> MaskSet:
         notes.append(f"{masks - len(photos)} masks are of no photo of {source.spec} and are left out")
     if not photos:
         raise WeaksegError(f"{folder}: no mask of a photo of {source.spec}; name the photos' source with --data")
-    title = f"predictions of {run.folder.name}" if what == "predictions" else f"pseudo masks of {stage}"
-    if objects:
-        title = f"objects of {run.folder.name}"
+    if reviews is None:
+        notes += unwritten(photos, run.folder, recipe, classes)
+    else:
+        photos, said = corrected(photos, reviews, classes)
+        notes.append(said)
     return MaskSet(title, run.folder.resolve().name, split, classes, photos, tuple(notes))
 
 

@@ -46,7 +46,7 @@ class Onnx(Exporter):
 
     def __call__(self, job: ExportJob) -> Exported:
         """Write `FILE`, checked against torch, and `CARD`; see `Exporter`."""
-        given = [name for name in ("what", "photos", "url") if getattr(job, name) is not None]
+        given = [name for name in ("what", "photos", "url", "reviews") if getattr(job, name) is not None]
         if given:
             raise WeaksegError(f"--{given[0]}: is for masks; an export to onnx is of the network")
         run = Run(job.folder)

@@ -20,9 +20,10 @@ from weakseg.exporters.folder import new_folder
 from weakseg.exporters.incoming.matching import Photos
 from weakseg.exporters.incoming.reading import read_returns
 from weakseg.exporters.incoming.returned import Returned
+from weakseg.pipeline.reviews import REVIEWS, reviews_beside
 from weakseg.pipeline.rundir.run import Run
 
-REVIEWS, MASKS = "reviews.jsonl", "masks"
+MASKS = "masks"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Imported:
             "decisions": self.decisions,
             "notes": list(self.notes),
         }
+
+    def show(self) -> None:
+        """Print it for people."""
+        print("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
         """For people."""
@@ -94,7 +99,7 @@ def import_reviews(
         file: what came back; see `weakseg.exporters.incoming.reading.read_returns`.
         run: whose masks were corrected; its photos are those of its source, or of ``data`` where they have moved.
         data: without a run, the source of the photos.
-        out: folder for reviews.jsonl and masks; by default RUN/reviews, or FILE-reviews beside the file.
+        out: folder for reviews.jsonl and masks; by default RUN-reviews beside the run, or FILE-reviews beside the file.
         append: add to reviews that are there.
         overwrite: replace reviews that are there.
 
@@ -104,7 +109,7 @@ def import_reviews(
     """
     if run is None and data is None:
         raise WeaksegError("import: say what was corrected with --run RUN, or --data SOURCE")
-    out = out or (run.with_name(f"{run.name}-reviews") if run is not None else file.with_name(f"{file.stem}-reviews"))
+    out = out or (file.with_name(f"{file.stem}-reviews") if run is None else reviews_beside(run).parent)
     _check_out(out, append=append, overwrite=overwrite)
     known = _known(run, data)
     returns = read_returns(file, known.classes)
