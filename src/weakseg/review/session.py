@@ -9,12 +9,9 @@ from typing import Literal
 
 from weakseg.data.images import read_mask
 from weakseg.data.sample import Array, Classes, Sample
-from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.outlook import prepare
+from weakseg.pipeline.outlook import reopened
 from weakseg.pipeline.reviews import reviews_beside
-from weakseg.pipeline.rundir.contents import CONTENTS
-from weakseg.pipeline.rundir.provenance import FILES
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.html.looks import PhotoList, photo_lists
 from weakseg.review.store import Store
@@ -83,10 +80,7 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     Raises:
         WeaksegError: there is no such run, it has no such masks, or the file of reviews holds anything else.
     """
-    run = Run(folder)
-    recipe, manifest = run.read_recipe(), run.read_manifest()
-    CONTENTS.load(run.folder / FILES)
-    context = prepare(recipe, open_source(data or manifest["data"]), run, None)[0]
+    context = reopened(Run(folder), data)
     role = "train" if what == "masks" else "val"
     photos = next((each for each in photo_lists(context) if each.role == role and each.judged), None)
     if photos is None:
