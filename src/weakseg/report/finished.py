@@ -143,8 +143,7 @@ class FinishedRun:
             if self.data is not None:
                 raise
             raise WeaksegError(
-                f"the photos of {self.folder}: {error}; say where they are now with open_run({str(self.folder)!r}, "
-                "data=SOURCE)"
+                f"{self.folder}: {error}; photos that have moved are found by open_run({str(self.folder)!r}, data=SOURCE)"
             ) from error
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
