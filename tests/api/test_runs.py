@@ -81,7 +81,9 @@ def test_photos_that_have_moved_are_shown_from_where_they_are(finished_run, tmp_
     shutil.copytree(finished_run.folder, tmp_path / "run")
     manifest = tmp_path / "run" / "manifest.json"
     manifest.write_text(manifest.read_text().replace(str(finished_run.photos), str(tmp_path / "gone")))
-    with pytest.raises(weakseg.WeaksegError, match=r"photos that have moved are found by open_run\('.*run', data=SOURCE\)"):
+    with pytest.raises(
+        weakseg.WeaksegError, match=r"photos that have moved are found by open_run\('.*run', data=SOURCE\)"
+    ):
         weakseg.open_run(tmp_path / "run").show("p0")
     moved = weakseg.open_run(tmp_path / "run", data=f"voc:{finished_run.photos}")
     assert (np.asarray(moved.show("p0")) == np.asarray(weakseg.open_run(finished_run.folder).show("p0"))).all()

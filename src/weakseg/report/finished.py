@@ -143,7 +143,8 @@ class FinishedRun:
             if self.data is not None:
                 raise
             raise WeaksegError(
-                f"{self.folder}: {error}; photos that have moved are found by open_run({str(self.folder)!r}, data=SOURCE)"
+                f"{self.folder}: {error}; photos that have moved are found by open_run({str(self.folder)!r}, "
+                "data=SOURCE)"
             ) from error
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
