@@ -74,6 +74,8 @@ def test_photos_are_shown_with_all_that_is_known_of_them(finished_run):
     assert (np.asarray(opened.show(count=2)) == np.asarray(opened.show(*worst))).all()
     with pytest.raises(weakseg.WeaksegError, match=r"no photo 'v9' in its lists \(nearest: v\d, "):
         opened.show("v9")
+    with pytest.raises(weakseg.WeaksegError, match=r"ids are texts, as in show\('cat/1', 'cat/2'\), not \['p0'\]"):
+        opened.show(["p0"])
     assert {path: path.stat().st_mtime_ns for path in finished_run.folder.rglob("*")} == before
 
 

@@ -128,6 +128,9 @@ class FinishedRun:
         Raises:
             WeaksegError: no such photo, or the photos are no longer where they were.
         """
+        strange = [name for name in names if not isinstance(name, str)]
+        if strange:
+            raise WeaksegError(f"show: ids are texts, as in show('cat/1', 'cat/2'), not {strange[0]!r}")
         return Image.fromarray(photo_sheet(self._context, names or self._worth_a_look(count), size).draw())
 
     def _worth_a_look(self, count: int) -> list[str]:
