@@ -8,9 +8,9 @@ import pytest
 
 import tiny
 from weakseg.cli import planned
-from weakseg.export import command as exporting
-from weakseg.export.incoming import command as importing
-from weakseg.export.registry import EXPORTERS
+from weakseg.exporters import command as exporting
+from weakseg.exporters.incoming import command as importing
+from weakseg.exporters.registry import EXPORTERS
 from weakseg.report import doubtful, run, words
 from weakseg.report.html import page
 from weakseg.review import serve

@@ -11,8 +11,9 @@ Example:
         print(finished.scores["refine"]["scores"]["miou_present"])
         mask, maps = finished.pseudo_mask("cat1"), finished.class_maps("cat1")
         segment = weakseg.load_segmenter("runs/photos")
-        found = segment(image)  # uint8 RGB (H, W, 3)
-        print(found.labels, found.confidence, segment.names)
+        found = segment("new.jpg")  # or an array, a PIL image, a torch tensor; segment.predict takes many
+        print(found.areas, found.labels, found.confidence)
+        weakseg.export(finished, to="coco")
 """
 
 from __future__ import annotations
@@ -21,25 +22,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weakseg.api import FinishedRun, Segmentation, Segmenter, load_segmenter, open_data, open_run, run
+    from weakseg.api.runs import export, open_data, open_run, run
+    from weakseg.api.segmenter import Segmentation, Segmenter, load_segmenter
     from weakseg.data.classmaps import ClassMaps
     from weakseg.errors import WeaksegError
     from weakseg.recipes.loading import load_recipe
+    from weakseg.report.finished import FinishedRun
 
 __version__ = "0.1.0"
 
 # What is imported when it is asked for: torch takes seconds, and `import weakseg` none.
 _HOMES = {
     "ClassMaps": "weakseg.data.classmaps",
-    "FinishedRun": "weakseg.api",
-    "Segmentation": "weakseg.api",
-    "Segmenter": "weakseg.api",
+    "FinishedRun": "weakseg.report.finished",
+    "Segmentation": "weakseg.api.segmenter",
+    "Segmenter": "weakseg.api.segmenter",
     "WeaksegError": "weakseg.errors",
+    "export": "weakseg.api.runs",
     "load_recipe": "weakseg.recipes.loading",
-    "load_segmenter": "weakseg.api",
-    "open_data": "weakseg.api",
-    "open_run": "weakseg.api",
-    "run": "weakseg.api",
+    "load_segmenter": "weakseg.api.segmenter",
+    "open_data": "weakseg.api.runs",
+    "open_run": "weakseg.api.runs",
+    "run": "weakseg.api.runs",
 }
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "Segmenter",
     "WeaksegError",
     "__version__",
+    "export",
     "load_recipe",
     "load_segmenter",
     "open_data",

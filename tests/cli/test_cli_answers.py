@@ -124,6 +124,19 @@ def test_report_and_doubtful(finished_run: Any, tmp_path: Path) -> None:
     assert len(found("doubtful", folder, "--count", 2)["photos"]) == 2
 
 
+def test_export_and_import(finished_run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = found("export", finished_run.folder, "--to", "png", "--out", out)
+    assert result["counts"] == {"masks": 9}
+    quiet = tiny.weakseg("export", finished_run.folder, "--to", "png", "--out", out, "--overwrite", "--quiet")
+    assert (quiet.out.splitlines()[0], quiet.err) == (f"wrote 9 masks: {out}/masks, {out}/classes.txt", "")
+    back = ("import", out, "--run", finished_run.folder, "--out", tmp_path / "back")
+    assert found(*back)["decisions"] == {"accepted": 9}
+    quiet = tiny.weakseg(*back, "--overwrite", "--quiet")
+    assert quiet.out.startswith("read ")
+    assert quiet.err == ""
+
+
 def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

@@ -18,7 +18,7 @@ from weakseg.data.examples import LabelledExamples
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Array, Classes, ImageSet, Sample, Source
 from weakseg.data.transforms import Augmentation
-from weakseg.export.base import Exported, Exporter, ExportJob
+from weakseg.exporters.base import Exported, Exporter, ExportJob
 from weakseg.methods.base import AffinityMethod, BuildBackbone, ReadMaps, SeedMethod, Views
 from weakseg.ops.maps import resize_maps, strided_size
 from weakseg.refine.background import BackgroundSettings, add_background

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weakseg.cli.options import SOURCES, JsonOption
-from weakseg.errors import one_of
+from weakseg.cli.answers import answer
+from weakseg.cli.options import SOURCES, JsonOption, QuietOption
+from weakseg.training.progress import quietly
 
 FORMATS = "voc, coco, cvat, label-studio, yolo, png, onnx, or one that another package adds"
 
@@ -32,19 +32,34 @@ def export(
     url: Annotated[
         str | None, typer.Option("--url", help="label-studio: the address below which the photos are served.")
     ] = None,
+    reviews: Annotated[
+        Path | None,
+        typer.Option("--reviews", help="Of a run: reviews whose corrected masks are written in place of the run's."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write masks, or the trained network, in the format of another tool.
 
     As `weakseg export runs/photos --to coco`, or `--to onnx` for the network with its model card.
     """
-    from weakseg.export.command import export as write
+    from weakseg.exporters.command import export as write
 
-    options = {"what": _one_of("--what", what, ("masks", "predictions"))}
-    options |= {"photos": _one_of("--photos", photos, ("copy", "stay"))}
-    written = write(run, to, out, data=data, whole=whole, url=url, overwrite=overwrite, **options)  # type: ignore[arg-type]
-    print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
+    with quietly(quiet):
+        written = write(
+            run,
+            to,
+            out,
+            what=what,  # type: ignore[arg-type]  # checked there
+            data=data,
+            photos=photos,  # type: ignore[arg-type]
+            whole=whole,
+            url=url,
+            reviews=reviews,
+            overwrite=overwrite,
+        )
+    answer(written, as_json)
 
 
 def bring_in(
@@ -56,6 +71,7 @@ def bring_in(
     ] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the reviews that are there.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the reviews that are there.")] = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read corrected masks and changed tags from another tool and write them as reviews.
@@ -63,13 +79,8 @@ def bring_in(
     FILE may be COCO's JSON (run lengths or polygons), CVAT's "Segmentation mask 1.1" or "CVAT for images 1.1", Label
     Studio's JSON, a VOC folder, or a folder of PNG masks with classes.txt.
     """
-    from weakseg.export.incoming.command import import_reviews
+    from weakseg.exporters.incoming.command import import_reviews
 
-    written = import_reviews(file, run=run, data=data, out=out, append=append, overwrite=overwrite)
-    print(json.dumps(written.as_json()) if as_json else "\n".join(written.lines()))
-
-
-def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
-    if value is not None and value not in known:
-        raise one_of(f"value of {option}", value, known)
-    return value
+    with quietly(quiet):
+        written = import_reviews(file, run=run, data=data, out=out, append=append, overwrite=overwrite)
+    answer(written, as_json)

@@ -14,7 +14,8 @@ from weakseg.planning.rehearsal import Estimate
 from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.dryrun import DryRun, dry_run
-from weakseg.report.finished import Finished
+from weakseg.report.ending import Ending
+from weakseg.report.finished import FinishedRun
 from weakseg.report.run import run_and_draw
 from weakseg.training.progress import say, warn
 
@@ -45,10 +46,10 @@ class Prepared:
     plan: Plan | None = None
     estimate: Estimate | None = None
 
-    def run(self, out: Path, *, overwrite: bool) -> Finished:
+    def run(self, out: Path, *, overwrite: bool) -> Ending:
         """Run it into a directory, and draw and report what comes out."""
         run_and_draw(self.recipe, self.data, out, overwrite=overwrite, written=self.written)
-        return Finished(out)
+        return Ending(FinishedRun(out))
 
     def dry_run(self, out: Path, *, overwrite: bool) -> DryRun:
         """Find what that would do."""

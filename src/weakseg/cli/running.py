@@ -69,12 +69,13 @@ def demo(
     The same as `weakseg run auto --with demo --data scenes:160`.
     """
     from weakseg.recipes.loading import load_recipe
-    from weakseg.report.finished import Finished
+    from weakseg.report.ending import Ending
+    from weakseg.report.finished import FinishedRun
     from weakseg.report.run import run_and_draw
 
     with quietly(quiet):
         run_and_draw(load_recipe("auto", ["demo"], overrides or []), "scenes:160", out)
-        answer(Finished(out), as_json)
+        answer(Ending(FinishedRun(out)), as_json)
 
 
 def ablate(

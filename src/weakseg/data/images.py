@@ -46,6 +46,23 @@ def read_image(path: Path, levels: Levels | None = None) -> Array:
     return _decode(path, lambda image: np.array(_to_rgb(_upright(image), levels)))
 
 
+def image_array(image: Image.Image, levels: Levels | None = None) -> Array:
+    """An open PIL image of any mode as `read_image` reads its file; the image stays as it is.
+
+    Raises:
+        WeaksegError: its pixels cannot be read.
+    """
+    try:
+        own = image.copy()
+        with suppress(Exception):  # as in _upright
+            own = ImageOps.exif_transpose(image)
+        own.format = image.format  # copies forget it; of a TIFF the fourth band is looked at
+        return np.array(_to_rgb(own, levels))
+    except Exception as error:  # on broken files the decoders raise nearly anything
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise WeaksegError(f"the PIL image cannot be read ({reason})") from error
+
+
 def working_size(size: Size, long_side: int | None) -> Size:
     """The size (H, W) at which a photo is looked at: its own, or with the longer side reduced to ``long_side``.
 

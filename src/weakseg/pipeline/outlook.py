@@ -10,7 +10,7 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from weakseg.data.sample import ImageSet
-from weakseg.data.source import Source, training_warnings
+from weakseg.data.source import Source, open_source, training_warnings
 from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import check_enough, check_lists, check_run
 from weakseg.pipeline.inputs import readable, reduced
@@ -142,6 +142,22 @@ def _tell_reduced(context: Context) -> int:
             "(data.long_side): they are learnt from and looked at at that size, masks have the photos' own"
         )
     return larger
+
+
+def reopened(run: Run, data: str | None = None, *, keep: bool = True) -> Context:
+    """What the stages of a run that is there shared.
+
+    Args:
+        run: its directory.
+        data: where its photos are now; None for where they were.
+        keep: False to write nothing into the run.
+
+    Raises:
+        WeaksegError: there is no run, or its photos cannot be opened.
+    """
+    recipe, spec = run.read_recipe(), data or run.read_manifest()["data"]
+    CONTENTS.load(run.folder / FILES)  # what is known of unchanged photos is not read again
+    return prepare(recipe, open_source(spec), run, None, keep=keep)[0]
 
 
 def prepare(

@@ -19,8 +19,15 @@ from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.progress import say, warn
 
+REVIEWS = "reviews.jsonl"
 NAMED = 3
 """Unknown photos that are named in a line."""
+
+
+def reviews_beside(run: Path) -> Path:
+    """Where the reviews of a run go that are given no other place: RUN-reviews/reviews.jsonl, beside the run."""
+    folder = run if run.name.strip(".") else run.resolve()
+    return folder.with_name(f"{folder.name}-reviews") / REVIEWS
 
 
 @dataclass(frozen=True)

@@ -1,44 +1,70 @@
-"""What a finished run tells at its end: scores, files, and what to do next."""
+"""A finished run: what it has made, read when asked for, and shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from weakseg.data.classmaps import ClassMaps, load_maps
+from weakseg.data.images import read_mask
+from weakseg.data.sample import Array, Classes
+from weakseg.errors import WeaksegError
+from weakseg.evaluation.expected import by_photo
+from weakseg.files import read_json
 from weakseg.pipeline.doubts import doubts, drawn_line
-from weakseg.pipeline.execute import left_out
 from weakseg.pipeline.masklist import LIST
+from weakseg.pipeline.outlook import reopened
 from weakseg.pipeline.rundir.run import REPORT, Run
+from weakseg.pipeline.stage import Context
 from weakseg.recipes.recipe import Recipe
-from weakseg.report.listing import out
-from weakseg.report.table import run_table
-from weakseg.training.progress import say
+from weakseg.report.doubtful import most_doubtful
+from weakseg.report.pictures import photo_sheet, spread
 
 UPPER_BOUND = "trained on true masks: an upper bound, not weakly supervised"
+SHOWN = (240, 320)
+"""(height, width) of a picture in `FinishedRun.show`."""
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished run.
+class FinishedRun:
+    """What a run has made.
 
     Attributes:
         folder: its directory.
+        data: the source that has its photos; None for the one that it was made of.
     """
 
     folder: Path
+    data: str | None = None
 
     @cached_property
     def recipe(self) -> Recipe:
-        """What it ran."""
+        """The recipe that it ran."""
         return Run(self.folder).read_recipe()
 
     @cached_property
+    def classes(self) -> Classes:
+        """Names, mask values and colours of the classes."""
+        return Run(self.folder).read_classes()
+
+    @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What it has written down."""
+        """Versions, lists, machine, times, warnings, and a summary of every stage."""
         return Run(self.folder).read_manifest()
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """By stage (localize, refine, selftrain, predict): list, number of photos, ``scores`` (mIoU, IoU by class).
+
+        Empty without ground truth.
+        """
+        found: dict[str, Any] | None = read_json(self.folder / "metrics.json")
+        return found or {}
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -49,7 +75,7 @@ class Finished:
 
     @property
     def report(self) -> Path | None:
-        """Its report, where it could be made."""
+        """Its page of scores, photos and settings, to be opened in a browser; None where it could not be made."""
         file = self.folder / REPORT
         return file if file.is_file() else None
 
@@ -58,46 +84,74 @@ class Finished:
         """Its contact sheets; those beside a recipe that scores nothing are of an earlier one."""
         return sorted((self.folder / "pictures").glob("*.png")) if "evaluate" in self.recipe.stages else []
 
-    def next_steps(self) -> Iterator[tuple[str, str]]:
-        """Commands that make something of the run, and what each does."""
-        masks = self.recipe.mask_stages
-        if masks and (self.folder / masks[-1] / LIST).is_file():
-            yield f"weakseg doubtful {self.folder}", "the masks that are worth a look first"
-            yield f"weakseg review {self.folder}", "to accept, reject and correct them in the browser"
-        if "segment" in self.recipe.stages:
-            yield f"weakseg predict {self.folder} PHOTOS --out MASKS", "masks of new photos"
-        if masks or "segment" in self.recipe.stages:
-            yield f"weakseg export {self.folder} --to coco", "the masks for another tool"
+    def class_maps(self, name: str) -> ClassMaps:
+        """The class maps of a training photo by its id. Raises WeaksegError if there are none."""
+        return load_maps(self._file("localize/maps", name, ".safetensors"))
 
-    def show(self) -> None:
-        """Print the table, where everything is, and, unless quietly, what to do next."""
-        run = Run(self.folder)
-        out.print(run_table(self.manifest))
-        for text in self.warnings:
-            out.print(text, style="yellow", highlight=False, soft_wrap=True)
-        problems = left_out(run)
-        if problems:
-            out.print(f"{len(problems)} files missing or left out, by name in {run.manifest_path}", style="yellow")
-        if self.pictures:
-            out.print(f"pictures: {', '.join(map(str, self.pictures))}", soft_wrap=True)
-        if self.report:
-            out.print(f"report: {self.report}", soft_wrap=True)
-        out.print(f"masks, maps, weights and manifest: {self.folder}", soft_wrap=True)
-        steps = list(self.next_steps())
-        width = max((len(command) for command, _ in steps), default=0)
-        for number, (command, use) in enumerate(steps):
-            say(f"{'next: ' if number == 0 else '      '}{command:<{width}}  {use}")
+    def pseudo_mask(self, name: str) -> Array:
+        """The pseudo mask of a training photo by its id: uint8 (H, W), 0 background, c + 1 class c. Raises as above."""
+        stage = (self.recipe.mask_stages or ["refine"])[-1]
+        return self.classes.to_labels(read_mask(self._file(f"{stage}/masks", name, ".png")))
 
-    def as_json(self) -> dict[str, Any]:
-        """The same for programs; scores are fractions."""
-        manifest = self.manifest
-        told = ("recipe", "data", "seed", "started", "finished", "methods", "stages", "metrics")
-        return {
-            "run": str(self.folder),
-            **{key: manifest[key] for key in told},
-            "warnings": [*manifest["warnings"], *self.warnings],
-            "left_out": list(left_out(Run(self.folder))),
-            "report": None if self.report is None else str(self.report),
-            "pictures": [str(path) for path in self.pictures],
-            "next": [command for command, _ in self.next_steps()],
-        }
+    def prediction(self, name: str) -> Array:
+        """The network's mask of a photo of the validation list, as `pseudo_mask`."""
+        return self.classes.to_labels(read_mask(self._file("predict/masks", name, ".png")))
+
+    def doubtful(self, count: int = 20, tag: str | None = None) -> list[tuple[str, float]]:
+        """The photos whose pseudo masks are worth a look first, found without ground truth.
+
+        Args:
+            count: how many; 0 for all.
+            tag: only photos with this tag, by what is expected of it alone.
+
+        Returns:
+            id and expected IoU (0 to 1, the mean over the photo's tags), worst first.
+
+        Raises:
+            WeaksegError: the run has no masks, or there is no such class.
+        """
+        _, photos = most_doubtful(self.folder, count, tag)
+        return list(by_photo(chain.from_iterable(found for _, found in photos)).items())
+
+    def show(self, *names: str, count: int = 4, size: tuple[int, int] = SHOWN) -> Image.Image:
+        """Photos with all that the run has made of them, as a picture, which a notebook displays.
+
+        In a row: the photo, a map of each tag, pseudo mask, objects, prediction and ground truth, as far as there are
+        some, in the colours of the classes, which the legend names. Ground truth is shown where the run scores.
+
+        Args:
+            names: ids of photos of its lists; without any, the most doubtful ones, or where nothing tells of doubts
+                some of the training list.
+            count: how many these are.
+            size: (height, width) that each picture fits into.
+
+        Raises:
+            WeaksegError: no such photo, or the photos are no longer where they were.
+        """
+        strange = [name for name in names if not isinstance(name, str)]
+        if strange:
+            raise WeaksegError(f"show: ids are texts, as in show('cat/1', 'cat/2'), not {strange[0]!r}")
+        return Image.fromarray(photo_sheet(self._context, names or self._worth_a_look(count), size).draw())
+
+    def _worth_a_look(self, count: int) -> list[str]:
+        listed = bool(self.recipe.mask_stages) and (self.folder / self.recipe.mask_stages[-1] / LIST).is_file()
+        doubted = [name for name, _ in self.doubtful(count)] if listed else []
+        return doubted or [sample.id for sample in spread(self._context.train.samples, count)]
+
+    @cached_property
+    def _context(self) -> Context:
+        try:
+            return reopened(Run(self.folder), self.data, keep=False)
+        except (WeaksegError, OSError) as error:
+            if self.data is not None:
+                raise
+            raise WeaksegError(
+                f"{self.folder}: {error}; photos that have moved are found by open_run({str(self.folder)!r}, "
+                "data=SOURCE)"
+            ) from error
+
+    def _file(self, kind: str, name: str, suffix: str) -> Path:
+        path = self.folder / kind / f"{name}{suffix}"
+        if not path.is_file():
+            raise WeaksegError(f"{path}: no such file; ids are those of the data source, as `weakseg data` knows them")
+        return path

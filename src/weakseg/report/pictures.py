@@ -1,11 +1,15 @@
-"""Contact sheets of a run: photo, a map per tag, pseudo mask, objects, truth; photo, prediction, truth."""
+"""Contact sheets: photo, a map per tag, pseudo mask, objects, prediction, truth, as far as there are some."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from weakseg.data.classmaps import load_maps
@@ -28,6 +32,8 @@ MAPS = 3
 """Columns for the maps; the last one shows all that are left of a photo with more tags."""
 SMALLEST = 0.02
 """Share of the picture below which an object is not named."""
+NAMED = 3
+"""Photos that are named where one is not known."""
 GRAY = (128, 128, 128)
 
 Part = Callable[[Sample, Array], list[Cell]]
@@ -66,7 +72,69 @@ def train_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, in
         samples: photos of its training list, with their true masks where there are some.
         size: (height, width) of a picture.
     """
-    drawing, stages = _Drawing(context.train.classes, size), context.recipe.stages
+    drawing = _Drawing(context.train.classes, size)
+    parts = _train_parts(context, drawing, samples)
+    return drawing.sheet(samples, parts) if parts else None
+
+
+def val_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, int] = SIZE) -> Sheet | None:
+    """What the run's network says of photos of its evaluation list; None if it predicts none. See ``train_sheet``."""
+    drawing = _Drawing(context.train.classes, size)
+    parts = _val_parts(context, drawing)
+    return drawing.sheet(samples, parts) if parts else None
+
+
+def photo_sheet(context: Context, names: Sequence[str], size: tuple[int, int] = SIZE) -> Sheet:
+    """All that the run has made of some photos, of either list.
+
+    Args:
+        context: of the run.
+        names: ids of the photos, in the order of the sheet.
+        size: (height, width) of a picture.
+
+    Raises:
+        WeaksegError: an id of no photo in the run's lists, or a file of the run is missing.
+    """
+    train, val = _by_id(context, "train"), _by_id(context, "val")
+    both = val | train
+    lost = [name for name in names if name not in both]
+    if lost:
+        near = ", ".join(get_close_matches(lost[0], both, NAMED, cutoff=0) or list(both)[:NAMED])
+        raise WeaksegError(
+            f"{context.run.folder}: no photo {lost[0]!r} in its lists (nearest: {near}); ids are those of the data "
+            "source, as `weakseg data` knows them"
+        )
+    samples, drawing = [both[name] for name in names], _Drawing(context.train.classes, size)
+    learnt = [train[name] for name in names if name in train]
+    parts = _on(train, _train_parts(context, drawing, learnt)) if learnt else {}
+    if any(name in val for name in names):
+        parts |= _on(val, _val_parts(context, drawing))
+    return drawing.sheet(samples, parts)
+
+
+def _by_id(context: Context, role: Literal["train", "val"]) -> dict[str, Sample]:
+    """The photos of a list, with their ground truth where the run scores; nothing else opens true masks."""
+    images = context.train if role == "train" else context.val
+    if images is None:
+        return {}
+    if "evaluate" in context.recipe.stages:
+        images = context.true_masks(role)
+        images = context.reviews.retagged(images) if role == "train" else images
+    return {sample.id: sample for sample in images.samples}
+
+
+def _on(known: Container[str], parts: Mapping[tuple[str, ...], Part]) -> dict[tuple[str, ...], Part]:
+    """The parts, with blanks for photos that are not known there."""
+
+    def only(titles: tuple[str, ...], part: Part) -> Part:
+        return lambda sample, photo: part(sample, photo) if sample.id in known else [Cell()] * len(titles)
+
+    return {titles: only(titles, part) for titles, part in parts.items()}
+
+
+def _train_parts(context: Context, drawing: _Drawing, samples: Sequence[Sample]) -> dict[tuple[str, ...], Part]:
+    """Maps, pseudo mask and objects, by the titles of their columns, as far as the recipe makes them."""
+    stages = context.recipe.stages
     parts: dict[tuple[str, ...], Part] = {}
     if "localize" in stages:
         count = min(MAPS, max((len(sample.tags) for sample in samples), default=0)) or 1
@@ -78,16 +146,33 @@ def train_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, in
         parts["objects (colours of no class)",] = lambda sample, photo: drawing.objects(
             photo, context.instances_path(sample)
         )
-    return drawing.sheet(samples, parts) if parts else None
+    return parts
 
 
-def val_sheet(context: Context, samples: Sequence[Sample], size: tuple[int, int] = SIZE) -> Sheet | None:
-    """What the run's network says of photos of its evaluation list; None if it predicts none. See ``train_sheet``."""
+def _val_parts(context: Context, drawing: _Drawing) -> dict[tuple[str, ...], Part]:
+    """The prediction, where the recipe makes some."""
     if "predict" not in context.recipe.stages:
-        return None
-    drawing = _Drawing(context.train.classes, size)
-    part: Part = lambda sample, photo: drawing.mask(photo, read_mask(context.prediction_path(sample)))  # noqa: E731
-    return drawing.sheet(samples, {("prediction",): part})
+        return {}
+    return {("prediction",): lambda sample, photo: drawing.mask(photo, read_mask(context.prediction_path(sample)))}
+
+
+def segmentation_sheet(
+    image: Array, labels: Array, confidence: NDArray[np.float32], classes: Classes, caption: str, size: tuple[int, int]
+) -> Sheet:
+    """A photo with what a network says of it.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        labels: uint8 (H, W).
+        confidence: float32 (H, W) in [0, 1].
+        classes: of the labels.
+        caption: below the pictures.
+        size: (height, width) of a picture.
+    """
+    drawing, photo = _Drawing(classes, size), fitted(image, size)
+    sure = resize_maps(torch.from_numpy(confidence)[None], (photo.shape[0], photo.shape[1]))[0].clamp(0, 1).numpy()
+    cells = [Cell(photo), *drawing.mask(photo, classes.to_values(labels)), Cell(heat(photo, sure))]
+    return Sheet(["photo", "prediction", "confidence"], [Row(cells, caption)], drawing.legend(), size)
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
@@ -134,7 +219,7 @@ class _Drawing:
             cells += self._truth(sample, photo) if truth else []
             self._shown |= {self._value(tag) for tag in sample.tags}
             rows.append(Row(cells, f"{sample.id}: {', '.join(sample.tags) or 'no tag'}"))
-        return Sheet([*titles, "truth"] if truth else titles, rows, self._legend(), self._size)
+        return Sheet([*titles, "truth"] if truth else titles, rows, self.legend(), self._size)
 
     def maps(self, photo: Array, path: Path, count: int) -> list[Cell]:
         """``count`` cells with a map for each tag, the last one with all that are left."""
@@ -192,7 +277,8 @@ class _Drawing:
     def _colour(self, value: int) -> Colour:
         return self._classes.palette[value]
 
-    def _legend(self) -> dict[str, Colour]:
+    def legend(self) -> dict[str, Colour]:
+        """The colours of what was shown until now, by name."""
         pairs = zip(self._classes.names, self._classes.values, strict=True)
         legend = {name: self._colour(value) for name, value in pairs if value in self._shown}
         legend |= {"background": GRAY} if BACKGROUND in self._shown else {}

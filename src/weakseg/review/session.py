@@ -9,18 +9,15 @@ from typing import Literal
 
 from weakseg.data.images import read_mask
 from weakseg.data.sample import Array, Classes, Sample
-from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.outlook import prepare
-from weakseg.pipeline.rundir.contents import CONTENTS
-from weakseg.pipeline.rundir.provenance import FILES
+from weakseg.pipeline.outlook import reopened
+from weakseg.pipeline.reviews import reviews_beside
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.html.looks import PhotoList, photo_lists
 from weakseg.review.store import Store
 from weakseg.training.progress import bar, warn
 
 What = Literal["masks", "predictions"]
-REVIEWS = "reviews.jsonl"
 
 
 @dataclass(frozen=True)
@@ -83,15 +80,12 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     Raises:
         WeaksegError: there is no such run, it has no such masks, or the file of reviews holds anything else.
     """
-    run = Run(folder)
-    recipe, manifest = run.read_recipe(), run.read_manifest()
-    CONTENTS.load(run.folder / FILES)
-    context = prepare(recipe, open_source(data or manifest["data"]), run, None)[0]
+    context = reopened(Run(folder), data)
     role = "train" if what == "masks" else "val"
     photos = next((each for each in photo_lists(context) if each.role == role and each.judged), None)
     if photos is None:
         raise WeaksegError(f"{folder}: has made no {what}; review what it has with --what, or run those stages")
-    file = reviews or folder.absolute().with_name(f"{folder.absolute().name}-reviews") / REVIEWS
+    file = reviews or reviews_beside(folder)
     if file.absolute().is_relative_to(folder.absolute()):
         raise WeaksegError(f"{file}: lies in the run, which reviews leave as it is; name another with --reviews")
     store = Store(file, context.train.classes)

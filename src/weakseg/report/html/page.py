@@ -11,14 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from weakseg import __version__
-from weakseg.data.source import open_source
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, replacing
 from weakseg.pipeline.doubts import doubts, drawn_line
 from weakseg.pipeline.execute import left_out
-from weakseg.pipeline.outlook import prepare
-from weakseg.pipeline.rundir.contents import CONTENTS
-from weakseg.pipeline.rundir.provenance import FILES
+from weakseg.pipeline.outlook import reopened
 from weakseg.pipeline.rundir.run import MANIFEST, RECIPE, REPORT, Run
 from weakseg.pipeline.stage import Context
 from weakseg.planning.plan import plan_reasons, planned_before
@@ -89,10 +86,8 @@ def write_report(folder: Path, *, data: str | None = None, context: Context | No
 
 def _context(run: Run, data: str | None) -> tuple[Context | None, str]:
     """What the stages of a run shared, or why that cannot be had any more."""
-    recipe, spec = run.read_recipe(), data or run.read_manifest()["data"]
     try:
-        CONTENTS.load(run.folder / FILES)  # what is known of unchanged photos is not read again
-        return prepare(recipe, open_source(spec), run, None)[0], ""
+        return reopened(run, data), ""
     except (WeaksegError, OSError) as error:
         if data is not None:
             raise
