@@ -58,12 +58,7 @@ def test_only_stages_of_the_run_are_cut() -> None:
 def test_what_was_given_stays() -> None:
     given = ["classify.train", "predict.scales"]
     made, estimate = fitted(AUTO, USUAL, 1, given)
-    assert {choice.key for choice in made} == {
-        "localize.scales",
-        "selftrain.rounds",
-        "selftrain.train.epochs",
-        "segment.train.epochs",
-    }
+    assert {choice.key for choice in made} == {"localize.scales", "selftrain.train.epochs", "segment.train.epochs"}
     assert estimate.stages["classify"] == USUAL.stages["classify"]
 
 

@@ -229,7 +229,6 @@ def _selftrain(context: Context) -> dict[str, Any]:
         views=own.views,
         long_side=recipe.data.long_side,
         seed=context.seed("selftrain"),
-        rounds=own.rounds,
         rejected=context.reviews.rejected,
         drawn=frozenset(context.reviews.drawn),
     )

@@ -1,4 +1,4 @@
-"""A plan that fits into a time: fewer views, then fewer rounds, then fewer epochs."""
+"""A plan that fits into a time: fewer views, then fewer epochs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def fitted(
 ) -> tuple[list[Choice], Estimate]:
     """What to change so that a run takes no longer than ``minutes``; nothing where it does not.
 
-    First photos are looked at at one scale, which costs little of the masks; then self-training gets one round; then
-    all trainings are cut by one share, to one epoch at least.
+    First photos are looked at at one scale, which costs little of the masks; then all trainings are cut by one share,
+    to one epoch at least.
 
     Args:
         recipe: as planned.
@@ -36,11 +36,6 @@ def fitted(
         if estimate.total > 60 * minutes and saved >= LEAST and not _is_given(choice.key, given):
             made.append(Choice(choice.key, choice.value, f"{choice.reason} for {minutes:g} minutes"))
             estimate = _changed(estimate, stage, looking=share)
-    rounds = recipe.selftrain.rounds
-    key = "selftrain.rounds"
-    if rounds > 1 and "selftrain" in estimate.stages and estimate.total > 60 * minutes and not _is_given(key, given):
-        made.append(Choice(key, 1, f"of {rounds}, for {minutes:g} minutes"))
-        estimate = _changed(estimate, "selftrain", training=1 / rounds, looking=1 / rounds)
     epochs = {
         stage: schedule_of(recipe, stage).epochs
         for stage, time in estimate.stages.items()

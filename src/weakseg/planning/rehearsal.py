@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -131,7 +130,7 @@ def _scaled(stage: str, seconds: float, timed: list[Timed], recipe: Recipe, sour
         if found.title.replace(":", " ").split()[0] != stage:  # as "selftrain: masks", "evaluate refine"
             continue
         rest -= found.seconds
-        if stage in TRAINED and re.fullmatch(rf"{stage}( \d+)?", found.title):  # as "selftrain 2"
+        if found.title == stage and stage in TRAINED:
             schedule = schedule_of(recipe, stage)
             photos = len(source.splits[data.train])
             seen = schedule.epochs * (photos - photos % min(schedule.batch_size, photos))

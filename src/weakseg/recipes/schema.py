@@ -109,8 +109,6 @@ class RefineSettings:
 class SelftrainSettings:
     """Self-training: the segmentation network learns from the pseudo masks, then labels the same photos anew."""
 
-    rounds: Annotated[int, Interval(ge=1, le=10)] = 1
-    """How many times it learns and labels: from the second on the same network learns from the masks that it made."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()

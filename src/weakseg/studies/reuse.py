@@ -79,11 +79,10 @@ def _take(run: Run, sibling: Run, stage: str) -> bool:
     except (OSError, shutil.Error):  # the sibling is being removed: then compute it here
         shutil.rmtree(target, ignore_errors=True)
         return False
-    rows = [row for row in sibling.log.rows() if row["stage"].split()[0] == stage]  # also "selftrain 2"
-    for title in {stage, *(row["stage"] for row in rows)}:
-        run.log.rewind(title, 0)
-    for row in rows:
-        run.log.write(**row)
+    run.log.rewind(stage, 0)
+    for row in sibling.log.rows():
+        if row["stage"] == stage:
+            run.log.write(**row)
     write_json(target / RECORD, origin | record)  # a record that was taken over itself names the first run
     return True
 

@@ -29,8 +29,6 @@ RISE = 3.0
 """Times its first loss at which a training has not settled; terms that a warm-up leaves out add less than that."""
 WEIGHTS = "weights.safetensors"
 """What a trained network is called in its folder."""
-STATE = "state.pt"
-"""What a training that is not done keeps there."""
 
 
 class Trainable(Protocol):
@@ -72,7 +70,7 @@ def fit(
     if not len(examples):
         raise WeaksegError(f"{title}: no training images; check the split with `weakseg data`")
     optimizer = _optimizer(model, schedule)
-    state = folder / STATE
+    state = folder / "state.pt"
     start = _restore(state, model, optimizer)
     log.rewind(title, start)
     stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)

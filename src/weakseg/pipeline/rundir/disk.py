@@ -70,8 +70,6 @@ def needed_bytes(context: Context) -> int:
         per_photo += 2 * (tags + 1) * cells[0] * cells[1] if "localize" in stages else 0
         per_photo += affinity_method(recipe).label_bytes(height * width) if "relate" in stages else 0
         per_photo += len(recipe.mask_stages) * (MASK + CONFIDENCE) * size[0] * size[1]
-        if "selftrain" in stages:
-            per_photo += (recipe.selftrain.rounds - 1) * MASK * size[0] * size[1]
     total = len(train) * per_photo / max(1, len(sizes))
     if "predict" in stages and context.val is not None:
         sizes = _sizes(context.val)

@@ -10,9 +10,8 @@ from weakseg.errors import WeaksegError
 from weakseg.files import TEMPORARY, read_json, write_json
 from weakseg.pipeline.rundir.contents import hash_of
 from weakseg.pipeline.rundir.run import OUTPUTS, RECORD, Run
-from weakseg.training.train import STATE
 
-_NOT_OUTPUTS = (RECORD, OUTPUTS, STATE)
+_NOT_OUTPUTS = (RECORD, OUTPUTS, "state.pt")
 
 
 @dataclass(frozen=True)

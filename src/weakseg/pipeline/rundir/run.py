@@ -21,7 +21,7 @@ from weakseg.files import read_json, remove_temporary, replacing, write_json
 from weakseg.recipes.loading import validate
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.log import MetricsLog
-from weakseg.training.train import STATE, WEIGHTS
+from weakseg.training.train import WEIGHTS
 
 RECIPE = "recipe.yaml"
 CLASSES = "classes.json"
@@ -118,7 +118,7 @@ class Run:
         taken = {"seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2), "peak_memory_mib": peak}
         record = self.record(stage) | {"done": True, **taken, "ended": now(), "summary": summary}
         write_json(self.stage_folder(stage) / RECORD, record)
-        (self.stage_folder(stage) / STATE).unlink(missing_ok=True)
+        (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
 
     def drop_results(self) -> None:
         """Remove scores and pictures: they are of stages that are about to be done anew."""
@@ -135,7 +135,7 @@ class Run:
         """Remove what killed processes have left behind, once all stages are done."""
         remove_temporary(self.folder)
         for stage in stages:
-            (self.stage_folder(stage) / STATE).unlink(missing_ok=True)
+            (self.stage_folder(stage) / "state.pt").unlink(missing_ok=True)
 
     def weights_hash(self, stage: str) -> str | None:
         """SHA-256 of the weights that a stage has trained; None before it ends."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from weakseg.data.images import read_mask as read_mask_file
 from weakseg.data.images import write_gray, write_mask
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.data.transforms import Augmentation
@@ -21,8 +19,7 @@ from weakseg.segmentation.inference import PredictSettings, segment_photo
 from weakseg.training.checkpoint import trained
 from weakseg.training.optim import Schedule
 from weakseg.training.photos import undone
-from weakseg.training.seeding import derive_seed
-from weakseg.training.train import STATE, WEIGHTS, Trainer, rise
+from weakseg.training.train import WEIGHTS, Trainer, rise
 
 ReadMask = Callable[[Sample], Array]
 Output = Callable[[Sample], Path]
@@ -42,14 +39,12 @@ def selftrain(
     views: PredictSettings,
     long_side: int | None,
     seed: int,
-    rounds: int = 1,
     rejected: Collection[str] = (),
     drawn: Collection[str] = (),
 ) -> dict[str, Any]:
     """Train a segmentation network into ``folder/weights.safetensors``, then write its masks of the same photos.
 
     A network that has seen many photos outvotes the errors of single masks, and the tags rule out its own confusions.
-    In a further round it goes on learning, from the masks that it has made.
 
     Args:
         network: untrained, on a pretrained backbone.
@@ -64,56 +59,23 @@ def selftrain(
         views: how the network looks at the photos that it labels.
         long_side: working size of the photos.
         seed: of order and augmentation.
-        rounds: how many times it learns and labels; the masks of all but the last are in ``folder/round-N/masks``.
         rejected: ids of photos that are labelled anew but not learnt from, as their masks are wrong.
         drawn: ids of photos whose mask is right and stays as it is.
 
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
     """
+    if (folder / WEIGHTS).exists():  # the labelling was interrupted
+        risen = rise(trainer.log, "selftrain")
+        summary: dict[str, Any] = {} if risen is None else {"rose": risen}
+    else:
+        own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
+        summary = segment(network, images.without(rejected), read_mask, folder, trainer, **own)
     device = trainer.fabric.device
-    places = [*(folder / f"round-{number}" for number in range(1, rounds)), folder]
-    begun = [number for number, place in enumerate(places) if (place / WEIGHTS).exists()]
-    first, summary = max(begun, default=0), dict[str, Any]()
-    if first:  # interrupted: the rounds before are done, and what they have written is there
-        read_mask = partial(_read, places[first - 1])
-    for number, place in enumerate(places[first:], first):
-        title = "selftrain" if number == 0 else f"selftrain {number + 1}"
-        if (place / WEIGHTS).exists():
-            risen = rise(trainer.log, title)
-            summary = {} if risen is None else {"rose": risen}
-        else:
-            own: dict[str, Any] = {"augment": augment, "schedule": schedule}
-            own["seed"] = derive_seed(seed, number) if number else seed
-            summary = segment(network, images.without(rejected), read_mask, place, trainer, title=title, **own)
-        last = place == folder
-        label_anew(
-            trained(network, place / WEIGHTS, device),
-            images,
-            read_mask,
-            masks if last else partial(_file, place),
-            confidence if last else None,
-            views=views,
-            long_side=long_side,
-            device=device,
-            workers=trainer.workers,
-            drawn=drawn,
-            title=f"{title}: masks",
-        )
-        read_mask = partial(_read, place)
-        for earlier in places[:number]:  # only its masks are read again
-            (earlier / WEIGHTS).unlink(missing_ok=True)
-            (earlier / STATE).unlink(missing_ok=True)
+    looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
+    looks["drawn"] = drawn
+    label_anew(trained(network, folder / WEIGHTS, device), images, read_mask, masks, confidence, **looks)
     return summary
-
-
-def _file(place: Path, sample: Sample) -> Path:
-    """Where a round that is not the last writes the mask of a photo."""
-    return place / "masks" / f"{sample.id}.png"
-
-
-def _read(place: Path, sample: Sample) -> Array:
-    return read_mask_file(_file(place, sample))
 
 
 @torch.inference_mode()
@@ -122,14 +84,13 @@ def label_anew(
     images: ImageSet,
     read_mask: ReadMask,
     masks: Output,
-    confidence: Output | None,
+    confidence: Output,
     *,
     views: PredictSettings,
     long_side: int | None,
     device: torch.device,
     workers: int = 0,
     drawn: Collection[str] = (),
-    title: str = "selftrain: masks",
 ) -> None:
     """Write a network's masks of photos with tags, but for those that are there.
 
@@ -140,20 +101,19 @@ def label_anew(
         images: photos with tags; a mask has the photo's own size, whatever the working size.
         read_mask: reads the mask of a photo before, values as on disk.
         masks: where the new one goes.
-        confidence: where the probability of each pixel's label goes; None for nowhere.
+        confidence: where the probability of each pixel's label goes.
         views: how the network looks at a photo.
         long_side: working size of the photos.
         device: where to compute.
         workers: processes that load photos.
         drawn: ids of photos that keep the mask before; its pixels are as sure as can be.
-        title: of the progress.
     """
     classes = images.classes
 
     def load(sample: Sample) -> tuple[Array, Array]:
         return replace(sample, long_side=None).read_image(), classes.to_labels(read_mask(sample))
 
-    todo = undone(images.samples, load, masks, title=title, workers=workers)
+    todo = undone(images.samples, load, masks, title="selftrain: masks", workers=workers)
     for sample, (image, before) in todo:
         allowed = [0, *(np.flatnonzero(classes.multi_hot(sample.tags)) + 1).tolist()]
         if sample.id in drawn:
@@ -163,8 +123,7 @@ def label_anew(
         else:
             found = segment_photo(network, image, views, device, long_side, allowed)
             labels, sure = keep_lost(found.labels, found.confidence, torch.from_numpy(before))
-        if confidence is not None:
-            write_gray(confidence(sample), (sure * 255).round().byte().numpy())
+        write_gray(confidence(sample), (sure * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.
         write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)
 

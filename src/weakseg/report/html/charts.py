@@ -86,17 +86,17 @@ class Training:
 
 
 def trainings(rows: Sequence[Mapping[str, Any]], stages: Sequence[str]) -> list[Training]:
-    """The charts of every training that has figures: a stage has one, self-training one a round.
+    """The charts of every stage that has figures.
 
     Args:
         rows: of ``metrics.jsonl``.
         stages: of the run, in order.
     """
     found = []
-    shown = [row for row in rows if _finite(row.get("loss"))]
-    titles = dict.fromkeys(str(row.get("stage")) for row in shown)
-    for stage in (title for stage in stages for title in titles if title.split()[:1] == [stage]):
-        logged = [row for row in shown if row.get("stage") == stage]
+    for stage in stages:
+        logged = [row for row in rows if row.get("stage") == stage and _finite(row.get("loss"))]
+        if not logged:
+            continue
         steps = [float(row["step"]) for row in logged]
         names = list(dict.fromkeys(name for row in logged for name in row.get("terms", {})))
         lines = {"loss": [float(row["loss"]) for row in logged]}

@@ -136,7 +136,7 @@ def _selftrain(recipe: Recipe) -> str:
     own = recipe.selftrain
     return (
         f"{recipe.segment.network} learns from the pseudo masks ({_learning(own.train)}) and labels the same photos "
-        f"anew at {_views(own.views)}{_crf(own.views)}{'' if own.rounds == 1 else f', {own.rounds} times over'}."
+        f"anew at {_views(own.views)}{_crf(own.views)}."
     )
 
 
