@@ -1,12 +1,12 @@
 """Every command line of the guides is understood, down to the recipes and studies that it names."""
 
-import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 import tiny
+from guides import DOCS, blocks, commands
+from test_guides import PAGES
 from weakseg.cli import planned
 from weakseg.export import command as exporting
 from weakseg.export.incoming import command as importing
@@ -17,24 +17,20 @@ from weakseg.review import serve
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-
-def commands() -> list[tuple[str, str]]:
-    blocks = [
-        (path.name, block)
-        for path in sorted(DOCS.rglob("*.md"))
-        for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+def lines() -> list[tuple[str, str]]:
+    """The commands of all pages; those for users are run elsewhere, but for what trains."""
+    found = [
+        (page.name, line) for page in sorted(DOCS.rglob("*.md")) for block in blocks(page) for line in commands(block)
     ]
-    lines = [(name, line) for name, block in blocks for line in block.splitlines() if line.startswith("weakseg ")]
-    return [(name, line) for name, line in lines if "NAME" not in line]
+    return [(name, line) for name, line in found if name not in PAGES or line.startswith("weakseg run ")]
 
 
 class UnderstoodError(BaseException):
     """The command got as far as to the work. No Exception: of these the command line makes exit codes."""
 
 
-@pytest.mark.parametrize(("document", "line"), commands())
+@pytest.mark.parametrize(("document", "line"), lines())
 def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     def work(*arguments, **options):
         raise UnderstoodError

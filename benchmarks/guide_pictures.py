@@ -1,0 +1,152 @@
+"""Make all pictures of the guides: what the demo makes, its report and review in the browser, three kernels at work.
+
+python benchmarks/guide_pictures.py --run runs/demo --into docs/images
+
+The demo is run first where --run holds none that is finished. Report and review need a Chromium on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import document
+import picture
+from weakseg.data.images import voc_palette
+from weakseg.errors import WeaksegError
+from weakseg.files import replacing
+from weakseg.pipeline.rundir.run import REPORT
+from weakseg.recipes.loading import load_recipe
+from weakseg.report.run import run_and_draw
+from weakseg.report.sheet import Cell, Row, Sheet
+from weakseg.report.tints import masked
+
+ROOT = Path(__file__).resolve().parents[1]
+SCENES = "scenes:160"
+"""What `weakseg demo` runs on."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+KILOBYTES = 400
+"""A picture's size at most."""
+
+
+def demo(folder: Path) -> Image.Image:
+    """The README's picture."""
+    return picture.composed(picture.opened(folder))[0]
+
+
+def refined() -> Image.Image:
+    """What the Python lines of docs/tools.md make, side by side."""
+    page = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "tools"}
+    for code in re.findall(r"^```python\n(.*?)^```", page, flags=re.S | re.M):
+        exec(compile(code, "docs/tools.md", "exec", dont_inherit=True), names)
+    image, palette = names["image"], voc_palette()
+    rough = names["argmax_labels"](names["full"], names["labels"])
+    cells = [Cell(masked(image, found.numpy(), palette)) for found in (rough, names["by_crf"], names["by_pamr"])]
+    cells.append(Cell(masked(image, names["by_walk"].numpy(), palette)))
+    legend = {"fish": palette[4], "taxi": palette[6]}
+    titles = ["photo", "rough scores", "dense_crf", "pamr", "random_walk"]
+    size = (image.shape[0], image.shape[1])
+    return Image.fromarray(Sheet(titles, [Row([Cell(image), *cells], "")], legend, size).draw())
+
+
+@contextmanager
+def browser_page(width: int, height: int) -> Iterator[Any]:
+    """A page of a browser without a window. Raises WeaksegError where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        raise WeaksegError("no Chromium on this machine; install one, such as Debian's package chromium")
+    with sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+        running.close()
+
+
+def report(folder: Path) -> Image.Image:
+    """The gallery of the run's report."""
+    with browser_page(1280, 900) as page:
+        page.goto((folder / REPORT).resolve().as_uri())
+        page.locator(".gallery").first.scroll_into_view_if_needed()
+        page.evaluate("document.querySelector('.gallery').closest('section').scrollIntoView()")
+        page.wait_for_timeout(500)
+        return Image.open(io.BytesIO(page.screenshot()))
+
+
+def review(folder: Path) -> Image.Image:
+    """The page of `weakseg review`; the decisions of its server go into a folder that is removed."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as away, browser_page(1280, 800) as page:
+        options = ["review", folder, "--port", port, "--reviews", Path(away) / "reviews.jsonl"]
+        server = subprocess.Popen([sys.executable, "-m", "weakseg", *map(str, options)], stderr=subprocess.DEVNULL)
+        try:
+            _visit(page, f"http://127.0.0.1:{port}/")
+            page.locator("body[data-ready]").wait_for()
+            page.wait_for_timeout(500)
+            return Image.open(io.BytesIO(page.screenshot()))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _visit(page: Any, address: str) -> None:
+    """Open a page of a server that is just starting."""
+    from playwright.sync_api import Error
+
+    for _ in range(120):
+        try:
+            page.goto(address)
+            return
+        except Error:
+            time.sleep(1)
+    raise WeaksegError(f"{address}: the server does not answer")
+
+
+def write(name: str, content: Image.Image, into: Path) -> None:
+    """Write a palette PNG, and say how large it is."""
+    kept = [tuple(colour) for colour in voc_palette()[1:7]]
+    data = picture.packed(content.convert("RGB"), kept, KILOBYTES * 1000)
+    with replacing(into / f"{name}.png") as temporary:
+        temporary.write_bytes(data)
+    print(f"{into / name}.png: {len(data) / 1000:.0f} kB, {np.asarray(content).shape[1]} px wide")
+
+
+def main() -> None:
+    """Run the demo if need be, and draw."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--run", type=Path, default=Path("runs/demo"), help="run of `weakseg demo`; made if missing")
+    options.add_argument("--into", type=Path, default=ROOT / "docs" / "images", help="folder for the pictures")
+    options.add_argument("--only", nargs="*", help="names of pictures; all without it")
+    given = options.parse_args()
+    makers: dict[str, Callable[[], Image.Image]] = {
+        "demo": lambda: demo(given.run),
+        "report": lambda: report(given.run),
+        "review": lambda: review(given.run),
+        "refined": refined,
+    }
+    wanted = given.only or list(makers)
+    if set(wanted) - {"refined"}:
+        run_and_draw(load_recipe("auto", ["demo"]), SCENES, given.run)
+    for name in wanted:
+        write(name, makers[name](), given.into)
+
+
+if __name__ == "__main__":
+    document.command(main)
