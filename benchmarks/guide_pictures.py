@@ -55,13 +55,13 @@ def refined() -> Image.Image:
     for code in re.findall(r"^```python\n(.*?)^```", page, flags=re.S | re.M):
         exec(compile(code, "docs/tools.md", "exec", dont_inherit=True), names)
     image, palette = names["image"], voc_palette()
-    rough = names["argmax_labels"](names["full"], names["labels"])
-    cells = [Cell(masked(image, found.numpy(), palette)) for found in (rough, names["by_crf"], names["by_pamr"])]
-    cells.append(Cell(masked(image, names["by_walk"].numpy(), palette)))
+    found = {name: names[f"by_{name}"] for name in ("crf", "pamr", "walk")}
+    found = {"rough scores": names["argmax_labels"](names["full"], names["labels"]), **found}
+    cells = [Cell(image, "photo"), *(Cell(masked(image, each.numpy(), palette), name) for name, each in found.items())]
+    cells.append(Cell(masked(image, names["sample"].read_mask(), palette), "truth"))
     legend = {"fish": palette[4], "taxi": palette[6]}
-    titles = ["photo", "rough scores", "dense_crf", "pamr", "random_walk"]
-    size = (image.shape[0], image.shape[1])
-    return Image.fromarray(Sheet(titles, [Row([Cell(image), *cells], "")], legend, size).draw())
+    rows = [Row(cells[:3], ""), Row(cells[3:], "")]
+    return Image.fromarray(Sheet(["", "", ""], rows, legend, (image.shape[0], image.shape[1])).draw())
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Every command line of the guides is understood, down to the recipes and studies that it names."""
 
+import importlib
+import re
 import shlex
 
 import pytest
@@ -62,3 +64,28 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     else:
         with pytest.raises(UnderstoodError):
             tiny.weakseg(*command)
+
+
+GROUPS = {f"weakseg.{group}" for group in ("exporters", "refinements", "sources")}
+"""Names of entry points that are no modules."""
+
+
+def test_every_name_of_weakseg_exists():
+    pages = [*DOCS.rglob("*.md"), *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md"))]
+    found = {name for page in pages for name in re.findall(r"`(weakseg(?:\.\w+)+)`", page.read_text(encoding="utf-8"))}
+    assert len(found) > 30
+    assert [name for name in sorted(found - GROUPS) if not exists(name)] == []
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module or something in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:count]))
+        except ImportError:
+            continue
+        for part in parts[count:]:
+            thing = getattr(thing, part, None)
+        return thing is not None
+    return False
