@@ -63,26 +63,20 @@ def desk(tmp_path: Path, finished_run: FinishedRun, monkeypatch: pytest.MonkeyPa
     return tmp_path
 
 
-def smaller(command: list[str]) -> list[str]:
-    """What makes a training of the pages quick."""
-    if command[0] == "demo":
-        return [*tiny.overrides(), *tiny.AUTO, "hardware.threads=1", "data.long_side=48"]
-    return [*tiny.overrides(), *tiny.AUTO, "--overwrite"]
-
-
 def play(page: str, *, train: bool) -> str:
-    """Do what a page says; trainings if wanted. Returns what the commands print."""
+    """Do what a page says; its runs if wanted, never the demo, which test_readme runs. Returns what is printed."""
     told, names = "", {"__name__": "page"}
     for block in blocks(DOCS / page):
         if block.language == "python":
             exec(compile(block.text, page, "exec", dont_inherit=True), names)
         for line in commands(block):
             command = shlex.split(line)[1:]
-            trains = command[0] in ("run", "demo")
-            if train or not trains:
-                ended = tiny.weakseg(*command, *(smaller(command) if trains else []))
-                assert ended.code == 0, (line, ended.err)
-                told += ended.out
+            if command[0] == "demo" or (command[0] == "run" and not train):
+                continue
+            small = [*tiny.overrides(), *tiny.AUTO, "--overwrite"] if command[0] == "run" else []
+            ended = tiny.weakseg(*command, *small)
+            assert ended.code == 0, (line, ended.err)
+            told += ended.out
     return told
 
 
