@@ -39,6 +39,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SCENES = "scenes:160"
 """What `weakseg demo` runs on."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+SKIPPED = 18
+"""Photos before the one that the review shows: the most doubtful have no mask at all."""
+SETTLE = 2000
+"""Milliseconds until a page is drawn."""
 KILOBYTES = 400
 """A picture's size at most."""
 
@@ -82,9 +86,8 @@ def report(folder: Path) -> Image.Image:
     """The gallery of the run's report."""
     with browser_page(1280, 900) as page:
         page.goto((folder / REPORT).resolve().as_uri())
-        page.locator(".gallery").first.scroll_into_view_if_needed()
-        page.evaluate("document.querySelector('.gallery').closest('section').scrollIntoView()")
-        page.wait_for_timeout(500)
+        page.evaluate("document.querySelector('#photos').scrollIntoView({behavior: 'instant'})")
+        page.wait_for_timeout(SETTLE)
         return Image.open(io.BytesIO(page.screenshot()))
 
 
@@ -93,13 +96,16 @@ def review(folder: Path) -> Image.Image:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as away, browser_page(1280, 800) as page:
-        options = ["review", folder, "--port", port, "--reviews", Path(away) / "reviews.jsonl"]
-        server = subprocess.Popen([sys.executable, "-m", "weakseg", *map(str, options)], stderr=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory() as away, browser_page(1280, 760) as page:
+        options = ["review", folder.resolve(), "--port", port, "--reviews", f"{folder.name}-reviews/reviews.jsonl"]
+        command = [sys.executable, "-m", "weakseg", *map(str, options)]
+        server = subprocess.Popen(command, cwd=away, stderr=subprocess.DEVNULL)
         try:
             _visit(page, f"http://127.0.0.1:{port}/")
-            page.locator("body[data-ready]").wait_for()
-            page.wait_for_timeout(500)
+            for _ in range(SKIPPED):
+                page.locator("body[data-ready]").wait_for()
+                page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(SETTLE)
             return Image.open(io.BytesIO(page.screenshot()))
         finally:
             server.terminate()

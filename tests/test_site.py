@@ -59,6 +59,13 @@ def test_the_navigation_has_every_page_once():
     assert sorted(navigation()) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 
 
+def test_every_picture_is_shown_and_all_are_small():
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    pictures = list((DOCS / "images").iterdir())
+    assert [picture.name for picture in pictures if f"(images/{picture.name})" not in text] == []
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+
+
 @pytest.mark.slow
 def test_the_site_builds_and_no_link_is_dead(tmp_path: Path):
     ended = subprocess.run(
