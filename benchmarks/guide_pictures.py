@@ -12,12 +12,10 @@ import io
 import re
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +32,8 @@ from weakseg.recipes.loading import load_recipe
 from weakseg.report.run import run_and_draw
 from weakseg.report.sheet import Cell, Row, Sheet
 from weakseg.report.tints import masked
+from weakseg.review.server import build_app
+from weakseg.review.session import open_session
 
 ROOT = Path(__file__).resolve().parents[1]
 SCENES = "scenes:160"
@@ -93,36 +93,28 @@ def report(folder: Path) -> Image.Image:
 
 def review(folder: Path) -> Image.Image:
     """The page of `weakseg review`; the decisions of its server go into a folder that is removed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as away, browser_page(1280, 760) as page:
-        options = ["review", folder.resolve(), "--port", port, "--reviews", f"{folder.name}-reviews/reviews.jsonl"]
-        command = [sys.executable, "-m", "weakseg", *map(str, options)]
-        server = subprocess.Popen(command, cwd=away, stderr=subprocess.DEVNULL)
+    import uvicorn
+
+    folder = folder.resolve()
+    with socket.socket() as listening, tempfile.TemporaryDirectory() as away, chdir(away):
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        session = open_session(folder, Path(f"{folder.name}-reviews") / "reviews.jsonl", "masks")
+        server = uvicorn.Server(uvicorn.Config(build_app(session, port), log_level="warning"))
+        running = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        running.start()
         try:
-            _visit(page, f"http://127.0.0.1:{port}/")
-            for _ in range(SKIPPED):
-                page.locator("body[data-ready]").wait_for()
-                page.keyboard.press("ArrowRight")
-            page.wait_for_timeout(SETTLE)
-            return Image.open(io.BytesIO(page.screenshot()))
+            with browser_page(1280, 760) as page:
+                page.goto(f"http://127.0.0.1:{port}/")
+                for _ in range(SKIPPED):
+                    page.locator("body[data-ready]").wait_for()
+                    page.keyboard.press("ArrowRight")
+                page.wait_for_timeout(SETTLE)
+                return Image.open(io.BytesIO(page.screenshot()))
         finally:
-            server.terminate()
-            server.wait()
-
-
-def _visit(page: Any, address: str) -> None:
-    """Open a page of a server that is just starting."""
-    from playwright.sync_api import Error
-
-    for _ in range(120):
-        try:
-            page.goto(address)
-            return
-        except Error:
-            time.sleep(1)
-    raise WeaksegError(f"{address}: the server does not answer")
+            server.should_exit = True
+            running.join(10)
 
 
 def write(name: str, content: Image.Image, into: Path) -> None:
