@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+import browser
 import tiny
 import weakseg
 from weakseg.data.images import voc_palette
@@ -213,6 +214,20 @@ def commands(text: str) -> Iterator[list[str]]:
 
 class ParsedError(Exception):
     """The command line was understood."""
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_guides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Any) -> None:
+    run(monkeypatch, "guide_pictures", "--only", "refined", "--into", tmp_path)
+    with Image.open(tmp_path / "refined.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 18) or ()}
+    assert {voc_palette()[value] for value in (4, 6)} <= colours  # fish and taxi
+    if browser.executable() is None:
+        pytest.skip("no Chromium on this machine")
+    pictures = importlib.import_module("guide_pictures")
+    assert pictures.report(finished_run.folder).size == (1280, 900)
+    assert pictures.review(finished_run.folder).size == (1280, 760)
+    assert not (finished_run.folder.parent / "run-reviews").exists()
 
 
 @pytest.mark.parametrize("path", [ROOT / "docs" / "refinement.md", *sorted(SCRIPTS.glob("*.py"))], ids=lambda p: p.name)

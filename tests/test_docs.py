@@ -1,12 +1,14 @@
 """Every command line of the guides is understood, down to the recipes and studies that it names."""
 
+import importlib
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 import tiny
+from guides import DOCS, blocks, commands
+from test_guides import PAGES
 from weakseg.cli import planned
 from weakseg.exporters import command as exporting
 from weakseg.exporters.incoming import command as importing
@@ -17,24 +19,20 @@ from weakseg.review import serve
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
-
-def commands() -> list[tuple[str, str]]:
-    blocks = [
-        (path.name, block)
-        for path in sorted(DOCS.rglob("*.md"))
-        for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+def lines() -> list[tuple[str, str]]:
+    """The commands of all pages; those for users are run elsewhere, but for what trains."""
+    found = [
+        (page.name, line) for page in sorted(DOCS.rglob("*.md")) for block in blocks(page) for line in commands(block)
     ]
-    lines = [(name, line) for name, block in blocks for line in block.splitlines() if line.startswith("weakseg ")]
-    return [(name, line) for name, line in lines if "NAME" not in line]
+    return [(name, line) for name, line in found if name not in PAGES or line.startswith("weakseg run ")]
 
 
 class UnderstoodError(BaseException):
     """The command got as far as to the work. No Exception: of these the command line makes exit codes."""
 
 
-@pytest.mark.parametrize(("document", "line"), commands())
+@pytest.mark.parametrize(("document", "line"), lines())
 def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     def work(*arguments, **options):
         raise UnderstoodError
@@ -66,3 +64,28 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     else:
         with pytest.raises(UnderstoodError):
             tiny.weakseg(*command)
+
+
+GROUPS = {f"weakseg.{group}" for group in ("exporters", "refinements", "sources")}
+"""Names of entry points that are no modules."""
+
+
+def test_every_name_of_weakseg_exists():
+    pages = [*DOCS.rglob("*.md"), *(DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md"))]
+    found = {name for page in pages for name in re.findall(r"`(weakseg(?:\.\w+)+)`", page.read_text(encoding="utf-8"))}
+    assert len(found) > 20
+    assert [name for name in sorted(found - GROUPS) if not exists(name)] == []
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module or something in one."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            thing = importlib.import_module(".".join(parts[:count]))
+        except ImportError:
+            continue
+        for part in parts[count:]:
+            thing = getattr(thing, part, None)
+        return thing is not None
+    return False
