@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -91,7 +92,7 @@ def list_source(spec: str) -> DataList:
     with bar("read files", sum(len(samples) for samples in source.splits.values())) as running:
         found = summary(source, progress=running.advance)
     samples = _once(source)
-    with bar("read masks", sum(sample.mask is not None for sample in samples)) as running:
+    with bar("read masks", sum(isinstance(sample.mask, Path) for sample in samples)) as running:
         truth = survey(samples, source.classes, progress=running.advance)
     error, doubts = None, []
     try:
