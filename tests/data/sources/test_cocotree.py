@@ -181,5 +181,5 @@ def test_what_cannot_be_opened(coco: Path, options: str, match: str) -> None:
 
 
 def test_a_folder_without_coco(tmp_path: Path) -> None:
-    with pytest.raises(WeaksegError, match="neither annotations/instances_train2014.json nor"):
+    with pytest.raises(WeaksegError, match=r"neither annotations/instances_train2014\.json nor"):
         open_source(f"coco:{tmp_path}")

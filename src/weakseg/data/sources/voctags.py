@@ -1,4 +1,4 @@
-"""Where the tags of a VOC folder come from: tags.csv, Annotations, or the masks."""
+"""Where the tags of a VOC folder come from: cls_labels.npy, tags.csv, Annotations, or the masks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from weakseg.data.labels import VOC_NAMES
 from weakseg.data.paths import IMAGE_SUFFIXES
 from weakseg.data.sample import Classes, Sample
+from weakseg.data.sources.labeltable import read_label_table
 from weakseg.data.sources.masktags import mask_values
 from weakseg.data.sources.table import read_tag_table
 from weakseg.errors import WeaksegError
@@ -75,6 +76,22 @@ def find_tags(
         problems += faults
     problems += [f"{name}: no tags: {lack}" for name in uncovered if name not in masks]
     return FoundTags(images, problems, warnings)
+
+
+def labelled_tags(path: Path, ids: Sequence[str], known: Classes | None) -> FoundTags:
+    """Tags of images from cls_labels.npy alone.
+
+    Args:
+        path: the file.
+        ids: of the images.
+        known: the classes of classes.txt, in the order of the vectors; without it, VOC's twenty.
+
+    Raises:
+        WeaksegError: see `weakseg.data.sources.labeltable.read_label_table`.
+    """
+    table = read_label_table(path, known.names if known else VOC_NAMES)
+    images = {name: Tagging(tags, f"{path}: {name}") for name, tags in table.items()}
+    return FoundTags(images, [f"{name}: no tags: not in {path}" for name in ids if name not in images], [])
 
 
 def _from_table(path: Path, names: Collection[str]) -> tuple[dict[str, Tagging], list[str], list[str]]:
