@@ -39,7 +39,8 @@ COLOURS: dict[str, tuple[tuple[int, int, int], ...]] = {
 }
 """The colours of Cambridge's masks: its 31 classes grouped into eleven. Other colours are void.
 
-Source: label_colors.txt of CamVid (Brostow, Fauqueur and Cipolla 2009); grouped as for SegNet (Badrinarayanan et al. 2017).
+Source: label_colors.txt of CamVid (Brostow, Fauqueur and Cipolla 2009), grouped as for SegNet (Badrinarayanan et al.
+2017).
 """
 
 
