@@ -99,15 +99,25 @@ def tag_warnings(train: ImageSet, *, named: bool) -> list[str]:
             photos[tag].append(index)
             first.setdefault(tag, sample.id)
     lines = [] if named else _look_alike(photos)
-    lines += [
-        f"class {name!r} is on one photo only ({first[name]}): is it a slip? One photo teaches nothing"
-        for name, found in photos.items()
-        if len(found) == 1
-    ]
+    lines += _alone({name: first[name] for name, found in photos.items() if len(found) == 1})
     without = [name for name, found in photos.items() if not found]
     if without:
         lines.append(f"no training photo has the tag {', '.join(map(repr, without))}: the class cannot be learnt")
     return lines + _indistinct(photos, len(train)) + _nearly_everywhere(photos, len(train))
+
+
+def _alone(first: Mapping[str, str]) -> list[str]:
+    """Classes on one photo only, with its id: a line each while these are few."""
+    if len(first) <= 2 * _NAMED:
+        return [
+            f"class {name!r} is on one photo only ({photo}): is it a slip? One photo teaches nothing"
+            for name, photo in first.items()
+        ]
+    named = ", ".join(f"{name!r} ({photo})" for name, photo in list(first.items())[:_NAMED])
+    return [
+        f"{len(first)} classes are on one photo only: {named} and {len(first) - _NAMED} more; are they slips? "
+        "One photo teaches nothing"
+    ]
 
 
 def _nearly_everywhere(photos: Mapping[str, Sequence[int]], count: int) -> list[str]:
