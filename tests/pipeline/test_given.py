@@ -85,6 +85,7 @@ def test_a_run_takes_maps_and_goes_on_with_them(photos: Path, tmp_path: Path) ->
     assert "localize, refine, evaluate (done anew" in tiny.weakseg(*arguments).err
 
 
+@pytest.mark.slow
 def test_a_run_takes_masks_and_learns_from_them(photos: Path, tmp_path: Path) -> None:
     folder = write_masks(photos, tmp_path / "masks")
     mask = np.array(Image.open(folder / "p1.png"))
