@@ -147,6 +147,22 @@ def test_masks_as_pngs(coco: Path, mask: Make) -> None:
     assert "the tags of 1 images are read from their masks: there are no annotations of train2014" in source.warnings
 
 
+def test_a_classes_txt_gives_other_values(coco: Path, text: Make) -> None:
+    text(coco / "classes.txt", "".join(f"{name} {number}\n" for number, name in zip(IDS, COCO_NAMES, strict=True)))
+    source = open_source(str(coco))
+    assert source.classes.values == tuple(IDS)
+    assert set(np.unique(source.splits["train"][0].read_mask()).tolist()) == {1, 3, 18}
+    text(coco / "classes.txt", "person 1\n")
+    with pytest.raises(WeaksegError, match="no class 'car' in"):
+        open_source(str(coco))
+
+
+def test_a_photo_of_another_size_than_its_annotations_say(coco: Path, photo: Make) -> None:
+    photo(coco / "train2014/COCO_train2014_000000000009.jpg", size=(9, 9))
+    (line,) = inspect(open_source(str(coco)).splits["train"], masks=True)[1]
+    assert line.startswith(f"{coco / 'annotations/instances_train2014.json'}: an image: 8x6, but")
+
+
 def test_photos_that_are_not_there_are_told_in_one_line(coco: Path) -> None:
     for name in (9, 30):
         (coco / f"train2014/COCO_train2014_{name:012}.jpg").unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,6 +54,10 @@ class ColouredMask:
 
     file: Path
 
+    def __str__(self) -> str:
+        """What messages call it."""
+        return str(self.file)
+
     def __call__(self) -> Array:
         """Mask values 1..11, 255 for other colours; uint8 (H, W). Raises WeaksegError if it cannot be read."""
         pixels = read_image(self.file).astype(np.int32)
@@ -99,9 +103,10 @@ def open_camvid(path: str | Path) -> Source:
     warnings.append(f"the tags of {count} images are read from their masks: CamVid has no others")
     known = ClassList(classes, root / "classes.txt", recode)
     empty = {split: problems[0] for split, samples in splits.items() if not samples and problems}
-    return assemble(
-        Listing(f"camvid:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty)
+    listing = Listing(
+        f"camvid:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty
     )
+    return replace(assemble(listing), classes_file=None)
 
 
 def _cambridge(root: Path, warnings: list[str], problems: list[str]) -> dict[str, list[Sample]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from weakseg.data.images import IGNORE, voc_palette
@@ -73,11 +74,10 @@ def open_cityscapes(path: str | Path) -> Source:
         warnings.append(f"{root / PHOTOS / 'test'}: left out, as its masks are not public")
     known = ClassList(classes, root / "classes.txt", recode)
     empty = {split: problems[0] for split, samples in splits.items() if not samples and problems}
-    return assemble(
-        Listing(
-            f"cityscapes:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty
-        )
+    listing = Listing(
+        f"cityscapes:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty
     )
+    return replace(assemble(listing), classes_file=None)
 
 
 def _sample(photo: Path, root: Path, split: str, recode: tuple[tuple[int, int], ...]) -> Sample:

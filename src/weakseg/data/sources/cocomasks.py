@@ -33,6 +33,10 @@ class OutlinedMask:
     size: tuple[int, int]
     regions: NDArray[np.int64]
 
+    def __str__(self) -> str:
+        """What messages call it."""
+        return f"{self.file}: an image"
+
     def __call__(self) -> Array:
         """Mask values, uint8 (H, W), 0 where no outline is.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from weakseg.data.images import voc_palette
-from weakseg.data.labels import ClassList
+from weakseg.data.labels import ClassList, read_classes
 from weakseg.data.paths import is_image_name, unique_ids
 from weakseg.data.sample import Classes, Sample, Source
 from weakseg.data.sources.assemble import Listing, assemble
@@ -54,7 +54,7 @@ def open_coco_tree(options: str) -> Source:
     Splits are train and val, classes the 80 categories in the file's order with mask values 1..80, ids the file names
     without suffix. Tags are the categories of a photo's annotations, crowds too. Masks are drawn from the outlines
     when they are read (`OutlinedMask`), or are the PNGs ID.png below ``masks``. Without annotations tags are read from
-    these.
+    these. A classes.txt in the folder gives other mask values.
 
     Raises:
         WeaksegError: nothing of COCO is there, or annotations of both years and no ``year``.
@@ -77,17 +77,16 @@ def open_coco_tree(options: str) -> Source:
             if listed.is_file():
                 found.warnings.append(f"{root / f'{split}{year}'}: no such folder; the split {split} is left out")
         elif listed.is_file():
-            _annotated(found, split, photos, listed, masks)
+            _annotated(found, split, root, photos, masks)
         elif masks is not None:
-            _masked(found, split, photos, masks)
+            _masked(found, split, root, photos, masks)
         else:
             found.warnings.append(f"{listed}: no such file; the split {split} is left out")
     if not found.splits:
         raise WeaksegError(
             f"{root}: no photos of COCO {year}; {'; '.join(found.warnings) or 'train and val are missing'}"
         )
-    classes = Classes(tuple(found.names), tuple(range(1, len(found.names) + 1)), voc_palette())
-    known = ClassList(classes, root / "classes.txt")
+    known = _classes(root, found.names)
     empty = {split: found.problems[0] for split, samples in found.splits.items() if not samples and found.problems}
     return assemble(
         Listing(
@@ -128,14 +127,25 @@ def _year(root: Path, asked: str | None) -> str:
     return there[0]
 
 
-def _annotated(found: _Found, split: str, photos: Path, listed: Path, masks: Path | None) -> None:
+def _classes(root: Path, names: Sequence[str]) -> ClassList:
+    """The classes of a classes.txt in the folder, else the categories with the values 1, 2, 3 ..."""
+    listed = root / "classes.txt"
+    if listed.is_file():
+        return read_classes(listed, tags=set(names))
+    return ClassList(Classes(tuple(names), tuple(range(1, len(names) + 1)), voc_palette()), listed)
+
+
+def _annotated(found: _Found, split: str, root: Path, photos: Path, masks: Path | None) -> None:
     """Add the photos of a file of annotations."""
+    listed = root / "annotations" / f"instances_{photos.name}.json"
     index = read_index(listed)
     found.names = [category.name.strip() for category in index.categories]
     found.problems += index.lost_lines(listed)
     there = {entry.name for entry in os.scandir(photos)}
     pngs = _pngs(masks, photos.name) if masks is not None else {}
-    values = index.kinds + 1
+    known = _classes(root, found.names).classes
+    by_name = dict(zip(known.names, known.values, strict=True))
+    values = np.array([by_name.get(name, 0) for name in found.names], np.int64)[index.kinds]
     ids = unique_ids(Path(image.file_name) for image in index.images)
     samples: list[Sample] = []
     missing: list[str] = []
@@ -155,7 +165,7 @@ def _annotated(found: _Found, split: str, photos: Path, listed: Path, masks: Pat
     found.splits[split] = samples
 
 
-def _masked(found: _Found, split: str, photos: Path, masks: Path) -> None:
+def _masked(found: _Found, split: str, root: Path, photos: Path, masks: Path) -> None:
     """Add the photos of a folder, with the tags of their masks."""
     pngs = _pngs(masks, photos.name)
     names = sorted(entry.name for entry in os.scandir(photos) if is_image_name(entry.name))
@@ -163,8 +173,9 @@ def _masked(found: _Found, split: str, photos: Path, masks: Path) -> None:
         Sample(name, photos / file, (), pngs.get(name))
         for name, file in zip(unique_ids(map(Path, names)), names, strict=True)
     ]
-    classes = Classes(COCO_NAMES, tuple(range(1, len(COCO_NAMES) + 1)), voc_palette())
-    tagged, problems, line = tagged_by_masks(samples, classes, f"there are no annotations of {photos.name}")
+    tagged, problems, line = tagged_by_masks(
+        samples, _classes(root, COCO_NAMES).classes, f"there are no annotations of {photos.name}"
+    )
     found.splits[split] = tagged
     found.problems += problems
     found.warnings += line
