@@ -79,6 +79,8 @@ def test_a_run_takes_maps_and_goes_on_with_them(photos: Path, tmp_path: Path) ->
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert metrics["localize"]["scores"]["miou_present"] > 0.6
     assert metrics["refine"]["scores"]["miou_present"] > 0.6
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert manifest["taken"] == {"maps": str(folder), "masks": None}
     again = tiny.weakseg(*arguments)
     assert "stages: localize, refine, evaluate (done before, stays)" in again.err
     np.save(folder / "p0.npy", {7: np.zeros(np.load(folder / "p0.npy", allow_pickle=True).item()[7].shape)})  # type: ignore[arg-type]
