@@ -117,6 +117,17 @@ def test_other_callables_are_refused(tmp_path: Path, call: Callable[..., object]
         read_npy(saved(tmp_path, {"a": Evil(call, "1")}))
 
 
+def test_a_pickle_cannot_change_how_the_next_one_is_read(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"a": 1})
+    header = path.read_bytes()[: path.read_bytes().index(b"\n") + 1]
+    for slots in ("}", "(dS'__defaults__'\n)s"):
+        change = f"cnumpy.core.multiarray\nscalar\n(N{slots}tb.".encode()
+        path.write_bytes(header + change)
+        with pytest.raises(WeaksegError, match=r"tries to change how it is read|damaged"):
+            read_npy(path)
+    check_content(read_npy(saved(tmp_path, CONTENT)))
+
+
 def test_a_pickle_inside_of_a_tensors_bytes_does_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     inner = pickle.dumps(Evil(os.mkdir, str(mark)))

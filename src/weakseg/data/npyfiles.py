@@ -6,7 +6,7 @@ import io
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,8 @@ class _Array:
 class _NamedOnly:
     """Stands for ``numpy.ndarray``, which pickles name and never call."""
 
+    __slots__ = ()
+
 
 _NDARRAY = _NamedOnly()
 
@@ -127,17 +129,36 @@ def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int,
     return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, False, OrderedDict()).numpy()
 
 
-_ALLOWED: Mapping[tuple[str, str], Any] = {
+class _StandIn:
+    """What a pickle gets to call; it cannot change it, as it could a function."""
+
+    __slots__ = ("_call",)
+    _call: Callable[..., Any]
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        object.__setattr__(self, "_call", call)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise WeaksegError("its pickle tries to change how it is read; nothing of it was run")
+
+    def __setstate__(self, state: object) -> None:
+        self.__setattr__("", state)
+
+
+_ALLOWED: Mapping[tuple[str, str], object] = {
     ("numpy", "ndarray"): _NDARRAY,
-    ("numpy", "dtype"): _Dtype,
+    ("numpy", "dtype"): _StandIn(_Dtype),
     # numpy 1 calls the package core, numpy 2 _core.
-    **{(f"numpy.{core}.multiarray", "_reconstruct"): _made for core in ("core", "_core")},
-    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _array_of for core in ("core", "_core")},
-    ("collections", "OrderedDict"): OrderedDict,
-    ("_codecs", "encode"): _encoded,
-    ("torch.storage", "_load_from_bytes"): _storage,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _StandIn(_made) for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _StandIn(_scalar) for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _StandIn(_array_of) for core in ("core", "_core")},
+    ("collections", "OrderedDict"): _StandIn(OrderedDict),
+    ("_codecs", "encode"): _StandIn(_encoded),
+    ("torch.storage", "_load_from_bytes"): _StandIn(_storage),
+    ("torch._utils", "_rebuild_tensor_v2"): _StandIn(_tensor),
 }
 """What a pickle of numbers names, and what stands for it here. Nothing of it calls anything that the pickle chooses."""
 
