@@ -10,10 +10,11 @@ import tiny
 from guides import DOCS, blocks, commands
 from test_guides import PAGES
 from weakseg.cli import planned
+from weakseg.data.downloads import sets
 from weakseg.exporters import command as exporting
 from weakseg.exporters.incoming import command as importing
 from weakseg.exporters.registry import EXPORTERS
-from weakseg.report import doubtful, run, words
+from weakseg.report import datalist, doubtful, run, scored, words
 from weakseg.report.html import page
 from weakseg.review import serve
 from weakseg.studies import ablate
@@ -58,6 +59,9 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(exporting, "export", export)
     monkeypatch.setattr(importing, "import_reviews", work)
     monkeypatch.setattr(serve, "serve", work)
+    monkeypatch.setattr(datalist, "list_source", work)
+    monkeypatch.setattr(scored, "score_folder", work)
+    monkeypatch.setattr(sets, "download", work)
     command = shlex.split(line)[1:]
     if command[0] == "recipes":
         assert tiny.weakseg(*command).code == 0

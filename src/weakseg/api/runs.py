@@ -21,7 +21,7 @@ def open_data(spec: str | Path) -> Source:
     """Open a data source.
 
     Args:
-        spec: "voc:PATH", "csv:FILE", "folders:PATH", "coco:FILE", "scenes:N", or a path alone.
+        spec: "voc:PATH", "csv:FILE", "folders:PATH", "coco:PATH", "scenes:N" and others, or a path alone.
 
     Returns:
         ``classes``, ``splits`` (samples by list), and ``warnings``: what looks like a slip.

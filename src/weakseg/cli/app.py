@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from weakseg import __version__
+from weakseg.cli.downloading import download
 from weakseg.cli.exporting import bring_in, export
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
@@ -65,6 +66,7 @@ PANELS: dict[str, list[tuple[Callable[..., None], str]]] = {
     ],
     "Your data": [
         (data, "weakseg data photos.csv"),
+        (download, "weakseg download voc12 --to data"),
         (bring_in, "weakseg import corrected.zip --run runs/photos"),
         (recipes, "weakseg recipes irnet --settings"),
     ],

@@ -49,15 +49,24 @@ def predict(
 
 
 def evaluate(
-    masks: Annotated[Path, typer.Argument(help="Folder of masks called ID.png, as OUT/masks of predict.")],
+    masks: Annotated[
+        Path, typer.Argument(help="Folder of masks called ID.png, as OUT/masks of predict, or of class maps, ID.npy.")
+    ],
     data: DataOption,
     split: Annotated[str, typer.Option(help="Which split of the data.")] = "val",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of class maps: a class must exceed it; by default 0.2.")
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a folder of masks against the ground truth."""
+    """Score a folder of masks, or of class maps, against the ground truth.
+
+    Class maps are weakseg's own or those of the codes of psa, SEAM, CPN, IRNet, VWE, SIPE and AE-SIPE. The best
+    threshold, which takes the masks to find, is told beside the one asked for.
+    """
     from weakseg.report.scored import score_folder
 
     with quietly(quiet):
-        found = score_folder(masks, data, split)
+        found = score_folder(masks, data, split, threshold)
     answer(found, as_json)

@@ -10,8 +10,8 @@ import typer
 from weakseg.recipes.shipped import overlay_files, recipe_files
 
 SOURCES = (
-    "A folder, table or file of photos with tags: voc:, csv:, folders:, coco:, labelstudio: or cvat:PATH, or the path "
-    "alone; or scenes[:N]"
+    "A folder, table or file of photos with tags: voc:, csv:, folders:, coco:, labelstudio:, cvat:, camvid: or "
+    "cityscapes:PATH, or the path alone; or scenes[:N]"
 )
 
 

@@ -68,7 +68,8 @@ def _headers(samples: Sequence[Sample]) -> dict[Path, Header]:
     wanted = {
         sample.image: None
         for sample in samples
-        if isinstance(sample.image, Path) and (sample.mask is not None or sample.image.suffix.lower() in _MAY_BE_DEEP)
+        if isinstance(sample.image, Path)
+        and (isinstance(sample.mask, Path) or sample.image.suffix.lower() in _MAY_BE_DEEP)
     }
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         found = zip(wanted, pool.map(read_header, wanted), strict=True)

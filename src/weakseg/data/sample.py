@@ -78,7 +78,8 @@ class Sample:
         id: unique in its set; relative path syntax without suffix ("2007_000032", "cat/17").
         image: a file, or a picklable function that composes the picture.
         tags: class names; empty means background only.
-        mask: a mask file or function, or None. Values as on disk.
+        mask: a mask file, or a picklable function that composes it, or decodes its ``file``, or None.
+            Values as on disk.
         levels: which values of a picture of more than 8 bits become black and white; None for its full range.
         recode: what the mask's file holds and what it counts as, such as ((255, 1),).
         long_side: of the picture as it is read, at most; None for its own size. Masks keep theirs.
@@ -109,14 +110,23 @@ class Sample:
         """The true mask, uint8 (H, W), upright as its picture is. Raises WeaksegError without one."""
         if self.mask is None:
             raise WeaksegError(f"{self.id}: no mask")
-        if not isinstance(self.mask, Path):
-            return self.mask()
-        mask = read_mask(self.mask)
+        mask = read_mask(self.mask) if isinstance(self.mask, Path) else self.mask()
         if isinstance(self.image, Path):
             mask = upright_as(self.image, mask)
+        if not self.recode:
+            return mask
+        table = np.arange(256, dtype=np.uint8)
         for stored, value in self.recode:
-            mask = np.where(mask == stored, np.uint8(value), mask)
-        return mask
+            table[stored] = value
+        return table[mask]
+
+
+def file_of(content: Path | Loader | None) -> Path | None:
+    """The file that a picture or mask is read from: itself, or the ``file`` of what decodes it; None if composed."""
+    if isinstance(content, Path):
+        return content
+    file: Path | None = getattr(content, "file", None)
+    return file
 
 
 @dataclass(frozen=True)

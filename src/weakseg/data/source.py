@@ -32,6 +32,8 @@ SOURCES: Registry[Callable[[str], Source]] = Registry(
         "coco": "weakseg.data.sources.cocofile:open_coco",
         "labelstudio": "weakseg.data.sources.labelstudio:open_labelstudio",
         "cvat": "weakseg.data.sources.cvat:open_cvat",
+        "camvid": "weakseg.data.sources.camvid:open_camvid",
+        "cityscapes": "weakseg.data.sources.cityscapes:open_cityscapes",
         "folders": "weakseg.data.sources.folders:open_folders",
         "scenes": "weakseg.scenes.source:open_scenes",
     },
@@ -40,13 +42,22 @@ SOURCES: Registry[Callable[[str], Source]] = Registry(
 _FORMS = (
     "voc:PATH",
     "csv:PATH.csv",
-    "coco:PATH.json",
+    "coco:PATH",
     "labelstudio:PATH.json",
     "cvat:PATH.xml",
+    "camvid:PATH",
+    "cityscapes:PATH",
     "folders:PATH",
     "scenes",
     "scenes:N,seed=S",
 )
+_BY_LAYOUT = {
+    "voc": ("JPEGImages",),
+    "coco": tuple(f"annotations/instances_{split}.json" for split in ("train2014", "train2017", "val2014", "val2017")),
+    "cityscapes": ("leftImg8bit",),
+    "camvid": ("701_StillsRaw_full", "trainannot"),
+}
+"""What in a folder tells whose data set it is."""
 _BY_SUFFIX = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "coco", ".xml": "cvat"}
 
 
@@ -54,8 +65,8 @@ def open_source(spec: str) -> Source:
     """Open a data source: a string of ``_FORMS``, or a path without the word before the colon.
 
     A path is understood by its suffix (.csv, .tsv, .txt, .xml), JSON by what it says, or, for a folder, by what is in
-    it: JPEGImages, one table, or folders of images. Files are listed, not decoded (``inspect`` does that), but for the
-    range of photos of more than 8 bits.
+    it: what a known data set is told by, one table, or folders of images. Files are listed, not decoded (``inspect``
+    does that), but for the range of photos of more than 8 bits.
 
     Raises:
         WeaksegError: no such kind of source, or what stands there is not of that kind.
@@ -80,8 +91,9 @@ def _understood(text: str) -> str:
         return f"{_BY_SUFFIX[path.suffix.lower()]}:{text}"
     if path.is_dir():
         tables = [file for file in sorted(path.iterdir()) if file.suffix.lower() in (".csv", ".tsv")]
-        if (path / "JPEGImages").is_dir():
-            return f"voc:{text}"
+        kind = next((kind for kind, names in _BY_LAYOUT.items() if any((path / name).exists() for name in names)), None)
+        if kind is not None:
+            return f"{kind}:{text}"
         if len(tables) == 1:
             return f"csv:{tables[0]}"
         if any(list_images(folder) for folder in path.iterdir() if folder.is_dir()):

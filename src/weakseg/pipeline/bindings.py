@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from weakseg.data.sample import Array, ImageSet, Sample
@@ -14,6 +15,7 @@ from weakseg.files import write_json
 from weakseg.methods.base import CamMethod
 from weakseg.methods.irnet.network import IRNet
 from weakseg.pipeline.doubts import report_knowledge, report_presence
+from weakseg.pipeline.given import MAPS, MASKS, given_contents, take_maps, take_masks
 from weakseg.pipeline.inputs import fingerprint, mask_fingerprint
 from weakseg.pipeline.masklist import write_mask_list
 from weakseg.pipeline.networks import (
@@ -105,14 +107,25 @@ def _seeds(context: Context) -> Any:
 def _localize_settings(recipe: Recipe) -> Any:
     section = plain(recipe.localize)
     section.pop("background")
+    given = section.pop("maps") is not None
+    if given:
+        return section["stride"]
     if "classify" in recipe.stages:
         return section
     own, backbone = recipe.classify, plain(backbone_of(recipe, "classify"))
     return [section, own.method, plain(own.options), backbone, weights_key(recipe, "classify")]
 
 
+def _localize_inputs(context: Context) -> Any:
+    listed, maps = fingerprint(context.train), context.recipe.localize.maps
+    return listed if maps is None else [listed, given_contents(Path(maps), context.train, MAPS, "localize.maps")]
+
+
 def _localize(context: Context) -> dict[str, Any]:
     recipe, device = context.recipe, context.fabric.device
+    if recipe.localize.maps is not None:
+        take_maps(Path(recipe.localize.maps), context.train, context.maps_path, stride=recipe.localize.stride)
+        return _located(context)
     if "classify" in recipe.stages:
         method = trained(_seeds(context), context.run.weights_path("classify"), device)
     else:  # it needs no training
@@ -125,8 +138,13 @@ def _localize(context: Context) -> dict[str, Any]:
         device=device,
         workers=recipe.hardware.workers,
     )
-    presence = presence_in_maps(context.train, context.read_maps, recipe.localize.background)
-    report_presence(recipe, "localize", presence, needed=False)
+    return _located(context)
+
+
+def _located(context: Context) -> dict[str, Any]:
+    """Say and tell which tags have no pixel in the class maps."""
+    presence = presence_in_maps(context.train, context.read_maps, context.recipe.localize.background)
+    report_presence(context.recipe, "localize", presence, needed=False)
     return {"images": len(context.train), "presence": presence}
 
 
@@ -153,11 +171,24 @@ def _relate(context: Context) -> dict[str, Any]:
 
 def _refine_settings(recipe: Recipe) -> Any:
     section = recipe.refine
+    if section.masks is not None:
+        return None
     return [section.steps, {name: plain(section.of(name)) for name in section.steps}]
+
+
+def _refine_inputs(context: Context) -> Any:
+    listed, masks = fingerprint(context.train), context.recipe.refine.masks
+    return listed if masks is None else [listed, given_contents(Path(masks), context.train, MASKS, "refine.masks")]
 
 
 def _refine(context: Context) -> dict[str, Any]:
     recipe = context.recipe
+    if recipe.refine.masks is not None:
+        masks, confidence = (
+            partial(path, stage="refine") for path in (context.pseudo_mask_path, context.confidence_path)
+        )
+        take_masks(Path(recipe.refine.masks), context.train, masks, confidence)
+        return _present(context, "refine")
     refine(
         build_refinement(recipe, context.run.weights_path("relate"), context.fabric.device),
         context.train,
@@ -313,9 +344,9 @@ ALL: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         Stage("classify", _classify_settings, _classify_inputs, _classify),
-        Stage("localize", _localize_settings, _train_list, _localize),
+        Stage("localize", _localize_settings, _localize_inputs, _localize),
         Stage("relate", _relate_settings, _train_list, _relate),
-        Stage("refine", _refine_settings, _train_list, _refine),
+        Stage("refine", _refine_settings, _refine_inputs, _refine),
         Stage("instances", _instances_settings, _train_list, _instances),
         Stage("selftrain", _selftrain_settings, _taught_list, _selftrain),
         Stage("segment", _segment_settings, _segment_inputs, _segment),

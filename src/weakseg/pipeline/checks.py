@@ -98,8 +98,8 @@ def check_run(recipe: Recipe, run: Run, classes: Classes, stages: Iterable[str])
 
 def check_backgrounds(recipe: Recipe) -> None:
     """Raise WeaksegError if a rule is own and the recipe's seed method makes no background channel."""
-    if SEEDS.get(recipe.classify.method).background:
-        return
+    if SEEDS.get(recipe.classify.method).background or recipe.localize.maps is not None:
+        return  # whether given maps have a background, only these can tell
     having = [name for name, method in SEEDS.all().items() if method.background]
     for key, section in _backgrounds(recipe):
         if section.rule == "own":

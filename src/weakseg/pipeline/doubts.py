@@ -88,6 +88,9 @@ def remedy(recipe: Recipe, stage: str) -> str:
     """What to do about masks without a pixel of their tags."""
     if stage == "selftrain":
         return f"train longer (selftrain.train.epochs is {recipe.selftrain.train.epochs}), or look at refine's masks"
+    given = recipe.localize.maps if stage == "localize" else recipe.refine.masks
+    if given is not None:
+        return f"look at what {given} holds of these photos"
     section = recipe.localize.background if stage == "localize" else recipe.refine.background
     key = f"{stage}.background"
     ways = {

@@ -119,6 +119,7 @@ def _write_manifest(
                 "drawn": len(context.reviews.drawn),
             },
             "reviews": context.reviews.manifest(),
+            "taken": {"maps": recipe.localize.maps, "masks": recipe.refine.masks},  # what another code has made
             "weights": {
                 name: {"origin": weights_origin(recipe, name), "trained": run.weights_hash(name)}
                 for name in recipe.stages

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from weakseg.data.sample import ImageSet, Sample
+from weakseg.data.sample import ImageSet, Loader, Sample, file_of
 from weakseg.data.source import inspect
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, write_json
@@ -87,7 +87,8 @@ def readable(
     return ImageSet(images.classes, kept), list(verdict["problems"])
 
 
-def _contents(files: Sequence[object]) -> list[str | None]:
+def _contents(contents: Sequence[Path | Loader | None]) -> list[str | None]:
     """Per file the hash of its content, None where it is missing; per function of a composed picture what it is."""
-    hashes = CONTENTS.of(file for file in files if isinstance(file, Path))
-    return [hashes[file] if isinstance(file, Path) else repr(file) for file in files]
+    files = [file_of(content) for content in contents]
+    hashes = CONTENTS.of(file for file in files if file is not None)
+    return [repr(content) if file is None else hashes[file] for content, file in zip(contents, files, strict=True)]

@@ -78,6 +78,8 @@ class Recipe(BaseModel):
                 raise ValueError(f"stages: {stage} needs {', '.join(missing)}")
         if "classify" in self.stages and not SEEDS.get(self.classify.method).trained:
             raise ValueError(f"stages has classify, but {self.classify.method} needs no training; leave the stage out")
+        if "classify" in self.stages and self.localize.maps is not None:
+            raise ValueError("stages has classify, but localize.maps names maps that are there; leave the stage out")
         if self.segment.start == "selftrain" and {"segment", "selftrain"} & set(self.stages) == {"segment"}:
             raise ValueError("segment.start is selftrain, which needs the stage selftrain; add it or start at backbone")
         self._check_walks()
@@ -85,14 +87,16 @@ class Recipe(BaseModel):
 
     def _needs(self, stage: StageName, other: StageName) -> bool:
         if other == "classify":
-            return SEEDS.get(self.classify.method).trained
+            return SEEDS.get(self.classify.method).trained and self.localize.maps is None
+        if stage == "refine" and self.refine.masks is not None:
+            return False
         return not (stage == "segment" and other == "refine" and self.uses_true_masks)
 
     def _check_walks(self) -> None:
         """A walk, and the search for instances, need the affinity network that was made for them."""
         walks = {name: REFINEMENTS.get(name).affinity for name in self.refine.steps}
         needs = [(f"refine.steps has {step}", method) for step, method in walks.items() if method is not None]
-        needs = needs if "refine" in self.stages else []
+        needs = needs if "refine" in self.stages and self.refine.masks is None else []
         if "instances" in self.stages:
             needs.append(("stages has instances", "irnet"))
             if not getattr(self.relate.of("irnet"), "displacement", True):

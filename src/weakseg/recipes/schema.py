@@ -62,6 +62,9 @@ class ClassifySettings:
 class LocalizeSettings(Views):
     """How the seed method looks at photos, and the background that its maps are scored with."""
 
+    maps: str | None = None
+    """Folder of class maps that another code has made, a file ID.npy or ID.safetensors per photo: these are taken and
+    classify is left out; null to make them here. Finer ones are reduced to ``stride``."""
     background: BackgroundSettings = BackgroundSettings()
     """What the maps are scored against."""
 
@@ -91,6 +94,9 @@ class RelateSettings:
 class RefineSettings:
     """From maps to masks: the steps by name, in order, and the settings of each."""
 
+    masks: str | None = None
+    """Folder of pseudo masks that another code has made, a PNG per photo: these are taken instead of those of the
+    steps; null to make them here."""
     steps: tuple[str, ...] = ("background", "walk")
     """Names of refinement steps; "background" exactly once."""
     background: BackgroundSettings = BackgroundSettings(rule="power")

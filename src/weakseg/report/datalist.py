@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from weakseg.data.sample import Sample, Source
 from weakseg.data.source import Summary, open_source, summary, training_warnings
 from weakseg.data.truth import check_truth, survey
 from weakseg.errors import WeaksegError
+from weakseg.report.datatable import tag_table
 from weakseg.training.progress import bar
 
 TRAIN = "train"
+SHOWN = 40
+"""Problems that are printed one by one."""
 
 out = Console(markup=False, emoji=False)  # file names may hold brackets and colons
 
@@ -39,23 +42,15 @@ class DataList:
 
     def show(self) -> None:
         """Print it as a table, with everything that looks wrong."""
-        found, classes = self.found, self.source.classes
+        found = self.found
         for text in self.slips:
             _warn(text)
-        table = Table(title=f"{self.source.spec}: {found.images} images, {len(classes)} classes")
-        table.add_column("tag")
-        table.add_column("mask value", justify="right")
-        for split, count in found.split_images.items():
-            table.add_column(f"{split} ({count})", justify="right")
-        for name, value in zip(classes.names, classes.values, strict=True):
-            table.add_row(name, str(value), *(str(tags[name]) for tags in found.split_tags.values()))
-        table.add_section()
-        table.add_row("mean tags per image", "", *(f"{mean:.2f}" for mean in found.mean_tags.values()))
-        table.add_row("images with a mask", "", *(str(masks) for masks in found.split_masks.values()))
-        out.print(table)
+        out.print(tag_table(self.source, found, out.width))
         out.print(f"{len(found.problems)} files missing or broken")
-        for problem in found.problems:
+        for problem in found.problems[:SHOWN]:
             out.print(f"  {problem}", style="red", highlight=False, soft_wrap=True)
+        if len(found.problems) > SHOWN:
+            out.print(f"  and {len(found.problems) - SHOWN} more; --json lists them all")
         for text in self.doubts:
             _warn(text)
 
@@ -91,7 +86,7 @@ def list_source(spec: str) -> DataList:
     with bar("read files", sum(len(samples) for samples in source.splits.values())) as running:
         found = summary(source, progress=running.advance)
     samples = _once(source)
-    with bar("read masks", sum(sample.mask is not None for sample in samples)) as running:
+    with bar("read masks", sum(isinstance(sample.mask, Path) for sample in samples)) as running:
         truth = survey(samples, source.classes, progress=running.advance)
     error, doubts = None, []
     try:

@@ -74,9 +74,9 @@ def test_outlines_and_lost_entries_are_told(tmp_path: Path, photo: Photo) -> Non
     ("content", "match"),
     [
         ("{", "line 1: not valid JSON"),
-        ("[]", "not COCO's JSON; it must hold the lists images, annotations, categories"),
+        ("[]", "not COCO's JSON, which holds the lists images, annotations, categories"),
         ('{"images": [1], "annotations": [], "categories": []}', "not COCO's JSON"),
-        ('{"images": [{"id": 1}], "annotations": [], "categories": []}', "an entry has no 'file_name'"),
+        ('{"images": [{"id": 1}], "annotations": [], "categories": []}', "not COCO's JSON.*`file_name`"),
     ],
 )
 def test_files_that_are_not_cocos(tmp_path: Path, content: str, match: str) -> None:

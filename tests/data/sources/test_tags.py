@@ -100,6 +100,11 @@ def test_slips_are_pointed_out() -> None:
     assert "lynz" not in str(warnings_of("lynz", "lynx", "lynx", "lynz", named=True))
 
 
+def test_many_classes_on_one_photo_each_are_one_line() -> None:
+    (line,) = warnings_of(*(f"{first}{second}" * 3 for first in "ab" for second in "cdef"), "", named=True)
+    assert line.startswith("8 classes are on one photo only: 'acacac' (0), 'adadad' (1), 'aeaeae' (2) and 5 more; are")
+
+
 @pytest.mark.parametrize(
     ("one", "other", "alike"),
     [

@@ -127,3 +127,6 @@ def test_the_card_of_a_run_with_other_facts() -> None:
     ):
         assert line in card
     assert "Masks learnt from tags" not in card
+    manifest |= {"masks_used": {"for_training": False}, "taken": {"maps": None, "masks": "theirs"}}
+    card = model_card(manifest, Classes(("cat",), (1,), ()), about, [])
+    assert "tags of whole images, and what another code has made: masks of `theirs` (what that has seen" in card

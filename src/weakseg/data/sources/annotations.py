@@ -11,7 +11,8 @@ from weakseg.data.labels import read_classes
 from weakseg.data.paths import unique_ids
 from weakseg.data.sample import Sample, Source
 from weakseg.data.sources.assemble import Listing, assemble
-from weakseg.errors import WeaksegError, one_of
+from weakseg.data.sources.options import split_options
+from weakseg.errors import WeaksegError
 
 SPLIT = "train"
 _SHOWN = 3
@@ -94,13 +95,10 @@ def open_annotations(kind: str, options: str, read: Callable[[Path], Annotations
 
 def _files(kind: str, options: str) -> tuple[dict[str, Path], Path | None]:
     """The file of each split, and the folder of the images where one is named."""
-    file, *rest = options.split(",")
-    files, folder = {SPLIT: Path(file).expanduser()}, None
-    for option in rest:
-        name, separator, value = option.partition("=")
-        if not (name and separator and value):
-            suffix = Path(file).suffix
-            raise one_of(f"option of {kind}", option, ("images=FOLDER", f"val=FILE{suffix}"))
+    suffix = Path(options.partition(",")[0]).suffix
+    file, rest = split_options(kind, options, ("images=FOLDER", f"val=FILE{suffix}"))
+    files, folder = {SPLIT: file}, None
+    for name, value in rest:
         if name == "images":
             folder = Path(value).expanduser()
         else:

@@ -10,11 +10,14 @@ from typing import Any
 from weakseg.data.paths import read_text
 from weakseg.data.sample import Source
 from weakseg.data.sources.annotations import Annotations, Tagged, open_annotations
+from weakseg.data.sources.cocoindex import read_index
+from weakseg.data.sources.cocotree import open_coco_tree
+from weakseg.data.sources.options import split_options
 from weakseg.errors import WeaksegError
 
 
 def open_coco(options: str) -> Source:
-    """Open "FILE.json" or "FILE.json,val=OTHER.json,images=FOLDER"; see `open_annotations`.
+    """Open "FILE.json" or "FILE.json,val=OTHER.json,images=FOLDER"; see `open_annotations`. Folders: `open_coco_tree`.
 
     Every image gets the categories of its annotations as tags; boxes and outlines are not read, and annotations need
     none. Categories that no image has are classes too.
@@ -22,29 +25,24 @@ def open_coco(options: str) -> Source:
     Raises:
         WeaksegError: no such file or folder, or it is not COCO's JSON.
     """
+    path, _ = split_options("coco", options, ("images=FOLDER", "val=FILE.json"))
+    if path.is_dir():
+        return open_coco_tree(options)
     return open_annotations("coco", options, _read)
 
 
 def _read(path: Path) -> Annotations:
-    tree = read_coco(path)
-    names = {entry.get("id"): text_of(entry, "name", path) for entry in tree["categories"]}
-    tags: dict[object, dict[str, None]] = {entry.get("id"): {} for entry in tree["images"]}
-    lost: list[str] = []
-    for entry in tree["annotations"]:
-        image, category = entry.get("image_id"), entry.get("category_id")
-        if image in tags and category in names:
-            tags[image][names[category]] = None
-        else:
-            lost.append(f"image {image}, category {category}")
-    problems = []
-    if lost:
-        problems.append(f"{path}: {len(lost)} annotations are of no image or category of the file (first: {lost[0]})")
-    images = [Tagged((text_of(entry, "file_name", path),), tuple(tags[entry.get("id")])) for entry in tree["images"]]
-    outlined = sum(bool(entry.get("segmentation")) for entry in tree["annotations"])
+    index = read_index(path)
+    names = [category.name.strip() for category in index.categories]
+    images = [
+        Tagged((image.file_name,), tuple(dict.fromkeys(names[kind] for kind in index.kinds[own].tolist())))
+        for image, own in zip(index.images, index.by_image(), strict=True)
+    ]
+    outlined = int((index.outlines[:, 1] > 0).sum())
     warnings = []
     if outlined:
         warnings.append(f"{path.name}: {outlined} annotations have outlines, which are not read: tags alone count")
-    return Annotations(images, list(names.values()), problems, warnings)
+    return Annotations(images, names, index.lost_lines(path), warnings)
 
 
 def read_coco(path: Path) -> dict[str, Any]:

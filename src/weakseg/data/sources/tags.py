@@ -20,6 +20,8 @@ _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")
 _SHORTEST = 3  # letters of a name that may be a slip of another
 _NAMED = 3  # examples in a warning
+_NEARLY = 0.9  # share of the photos that leaves too few without a class
+_FEW_PHOTOS = 20  # below which a share says little
 
 
 def split_tags(text: str, names: Collection[str] = ()) -> tuple[str, ...]:
@@ -97,15 +99,41 @@ def tag_warnings(train: ImageSet, *, named: bool) -> list[str]:
             photos[tag].append(index)
             first.setdefault(tag, sample.id)
     lines = [] if named else _look_alike(photos)
-    lines += [
-        f"class {name!r} is on one photo only ({first[name]}): is it a slip? One photo teaches nothing"
-        for name, found in photos.items()
-        if len(found) == 1
-    ]
+    lines += _alone({name: first[name] for name, found in photos.items() if len(found) == 1})
     without = [name for name, found in photos.items() if not found]
     if without:
         lines.append(f"no training photo has the tag {', '.join(map(repr, without))}: the class cannot be learnt")
-    return lines + _indistinct(photos, len(train))
+    return lines + _indistinct(photos, len(train)) + _nearly_everywhere(photos, len(train))
+
+
+def _alone(first: Mapping[str, str]) -> list[str]:
+    """Classes on one photo only, with its id: a line each while these are few."""
+    if len(first) <= 2 * _NAMED:
+        return [
+            f"class {name!r} is on one photo only ({photo}): is it a slip? One photo teaches nothing"
+            for name, photo in first.items()
+        ]
+    named = ", ".join(f"{name!r} ({photo})" for name, photo in list(first.items())[:_NAMED])
+    return [
+        f"{len(first)} classes are on one photo only: {named} and {len(first) - _NAMED} more; are they slips? "
+        "One photo teaches nothing"
+    ]
+
+
+def _nearly_everywhere(photos: Mapping[str, Sequence[int]], count: int) -> list[str]:
+    """Tags that say next to nothing because nearly every photo has them, as in scenes of streets."""
+    common = sorted(
+        (name for name, found in photos.items() if len(found) >= _NEARLY * count), key=lambda n: -len(photos[n])
+    )
+    if count < _FEW_PHOTOS or not any(len(photos[name]) < count for name in common):
+        return []
+    named = ", ".join(f"{name!r} ({100 * len(photos[name]) / count:.0f} %)" for name in common[:_NAMED])
+    more = f" and {len(common) - _NAMED} more" if len(common) > _NAMED else ""
+    mean = sum(map(len, photos.values())) / count
+    return [
+        f"{len(common)} of {len(photos)} tags are on nearly every training photo: {named}{more}; such tags hardly tell "
+        f"where a class is (a photo has {mean:.1f} of {len(photos)} tags): expect poor masks, or crop photos into parts"
+    ]
 
 
 def _listed(text: str) -> list[str]:

@@ -1,20 +1,18 @@
-"""Where the tags of a VOC folder come from: tags.csv, Annotations, or the masks."""
+"""Where the tags of a VOC folder come from: cls_labels.npy, tags.csv, Annotations, or the masks."""
 
 from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
-from weakseg.data.images import IGNORE, read_mask
 from weakseg.data.labels import VOC_NAMES
 from weakseg.data.paths import IMAGE_SUFFIXES
-from weakseg.data.sample import Classes
+from weakseg.data.sample import Classes, Sample
+from weakseg.data.sources.labeltable import read_label_table
+from weakseg.data.sources.masktags import mask_values
 from weakseg.data.sources.table import read_tag_table
 from weakseg.errors import WeaksegError
 
@@ -78,6 +76,22 @@ def find_tags(
         problems += faults
     problems += [f"{name}: no tags: {lack}" for name in uncovered if name not in masks]
     return FoundTags(images, problems, warnings)
+
+
+def labelled_tags(path: Path, ids: Sequence[str], known: Classes | None) -> FoundTags:
+    """Tags of images from cls_labels.npy alone.
+
+    Args:
+        path: the file.
+        ids: of the images.
+        known: the classes of classes.txt, in the order of the vectors; without it, VOC's twenty.
+
+    Raises:
+        WeaksegError: see `weakseg.data.sources.labeltable.read_label_table`.
+    """
+    table = read_label_table(path, known.names if known else VOC_NAMES)
+    images = {name: Tagging(tags, f"{path}: {name}") for name, tags in table.items()}
+    return FoundTags(images, [f"{name}: no tags: not in {path}" for name in ids if name not in images], [])
 
 
 def _from_table(path: Path, names: Collection[str]) -> tuple[dict[str, Tagging], list[str], list[str]]:
@@ -145,22 +159,13 @@ def _from_masks(masks: Mapping[str, Path], known: Classes | None) -> tuple[dict[
     names = dict(zip(known.values, known.names, strict=True)) if known else dict(enumerate(VOC_NAMES, start=1))
     images: dict[str, Tagging] = {}
     problems: list[str] = []
-    with ThreadPoolExecutor() as pool:
-        for (name, path), values in zip(masks.items(), pool.map(_mask_values, masks.values()), strict=True):
-            if isinstance(values, str):
-                problems.append(f"{values}; its image is left out, as it has no other tags")
-                continue
-            unnamed = [value for value in values if value not in names]
-            if unnamed and not known:
-                raise WeaksegError(f"{path}: mask value {unnamed[0]} is not of VOC; name the classes in a classes.txt")
-            images[name] = Tagging(tuple(names[value] for value in values if value in names), str(path))
+    samples = [Sample(name, path, (), path) for name, path in masks.items()]
+    for (name, path), values in zip(masks.items(), mask_values(samples), strict=True):
+        if isinstance(values, str):
+            problems.append(f"{values}; its image is left out, as it has no other tags")
+            continue
+        unnamed = [value for value in values if value not in names]
+        if unnamed and not known:
+            raise WeaksegError(f"{path}: mask value {unnamed[0]} is not of VOC; name the classes in a classes.txt")
+        images[name] = Tagging(tuple(names[value] for value in values if value in names), str(path))
     return images, problems
-
-
-def _mask_values(path: Path) -> list[int] | str:
-    """The foreground values of a mask, or what is wrong with it."""
-    try:
-        counts = np.bincount(read_mask(path).ravel(), minlength=256)
-    except WeaksegError as error:
-        return str(error)
-    return [int(value) for value in np.flatnonzero(counts) if value not in (0, IGNORE)]

@@ -73,6 +73,10 @@ def _use(about: Mapping[str, str], notes: Sequence[str]) -> list[str]:
 def _data(manifest: Mapping[str, Any]) -> list[str]:
     used = manifest.get("masks_used", {})
     tags = "tags of whole images" if used.get("drawn") else "tags of whole images alone, no masks"
+    taken = {what: folder for what, folder in manifest.get("taken", {}).items() if folder}
+    if taken:
+        given = " and ".join(f"{what} of `{folder}`" for what, folder in taken.items())
+        tags = f"tags of whole images, and what another code has made: {given} (what that has seen is not known here)"
     truth = "ground-truth masks" if used.get("for_training") else tags
     choosing = used.get("for_choosing", "unknown")
     lines = [f"- Source: `{manifest['data']}`."]

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from pycocotools import mask as run_lengths
 
 from weakseg.data.sample import Array, Classes
 from weakseg.data.sources.cocofile import read_coco, text_of
+from weakseg.data.sources.cocomasks import decoded
 from weakseg.errors import WeaksegError
 from weakseg.exporters.incoming.returned import Returned, Returns, label_of, paint
 
@@ -58,20 +57,5 @@ def _drawn(classes: Classes, where: str, size: tuple[int, int], regions: Sequenc
     for name, segmentation in regions:
         label = label_of(name, classes, where)
         if segmentation:
-            paint(labels, _decoded(segmentation, size, where), label, where)
+            paint(labels, decoded(segmentation, size, where), label, where)
     return labels
-
-
-def _decoded(segmentation: Any, size: tuple[int, int], where: str) -> NDArray[np.bool_]:
-    """A region's mask at the size that it says itself, or of outlines at that of the photo."""
-    try:
-        if isinstance(segmentation, Mapping):
-            height, width = segmentation["size"]
-            runs: Any = dict(segmentation)
-            if isinstance(runs["counts"], list):
-                runs = run_lengths.frPyObjects(runs, height, width)
-        else:
-            runs = run_lengths.merge(run_lengths.frPyObjects(segmentation, *size))
-        return np.asarray(run_lengths.decode(runs)).astype(bool)
-    except Exception as error:  # pycocotools raises nearly anything
-        raise WeaksegError(f"{where}: a segmentation that cannot be read ({error})") from error

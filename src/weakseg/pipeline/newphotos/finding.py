@@ -74,24 +74,50 @@ def find_masks(folder: Path, samples: Sequence[Sample]) -> tuple[dict[str, Path]
         WeaksegError: no photo has a mask, more than one way to leave folders away finds some, or by the list that
             ``weakseg predict`` has written several masks could be meant.
     """
-    ids = [sample.id for sample in samples]
+    paths, told = find_named(folder, [sample.id for sample in samples], (".png",))
+    if not any(os.path.isfile(path) for path in paths.values()):
+        raise WeaksegError(
+            f"{folder}: nothing could be scored: no mask is called as one of {len(paths)} photos (looked for "
+            f"{next(iter(paths.values()))}, ...); give the folder below which they have the photos' ids, or let "
+            "`weakseg predict --data` name them"
+        )
+    return _as_listed(paths, samples, listed_photos(folder)), told
+
+
+def find_named(
+    folder: Path, ids: Sequence[str], suffixes: Sequence[str], what: str = "masks"
+) -> tuple[dict[str, Path], list[str]]:
+    """The files of photos by their ids: ``folder/ID.SUFFIX``, for the first suffix that some photo's file has.
+
+    Where no photo has one and all ids begin with the same folders, the files may lack the first of these, or the first
+    few.
+
+    Args:
+        folder: of the files.
+        ids: of the photos.
+        suffixes: that the files may have.
+        what: they are, for messages.
+
+    Returns:
+        a path by id, whether or not a file is there; and lines that tell which folder was left away.
+
+    Raises:
+        WeaksegError: more than one way to leave folders away finds some.
+    """
     shared = _shared_folders(ids)
     ways = {
-        count: {name: folder / f"{'/'.join(name.split('/')[count:])}.png" for name in ids}
+        (suffix, count): {name: folder / f"{'/'.join(name.split('/')[count:])}{suffix}" for name in ids}
+        for suffix in suffixes
         for count in range(len(shared) + 1)
     }
-    some = [count for count, paths in ways.items() if any(os.path.isfile(path) for path in paths.values())]
-    if not some:
-        looked = ", ".join(dict.fromkeys(str(paths[ids[0]]) for paths in ways.values()))
-        raise WeaksegError(
-            f"{folder}: nothing could be scored: no mask is called as one of {len(ids)} photos (looked for {looked}, "
-            "...); give the folder below which they have the photos' ids, or let `weakseg predict --data` name them"
-        )
-    if some[0] and len(some) > 1:
-        both = " and ".join(str(ways[count][ids[0]]) for count in some)
-        raise WeaksegError(f"{folder}: masks could be named as {both}; give the folder that holds one kind alone")
-    without = [f"masks are named as the photos without {'/'.join(shared[: some[0]])}/"] if some[0] else []
-    return _as_listed(ways[some[0]], samples, listed_photos(folder)), without
+    some = [way for way, paths in ways.items() if any(os.path.isfile(path) for path in paths.values())]
+    suffix, count = some[0] if some else (suffixes[0], 0)
+    others = [way for way in some if way[0] == suffix and way[1] != count]
+    if count and others:
+        both = " and ".join(str(ways[way][ids[0]]) for way in ((suffix, count), *others))
+        raise WeaksegError(f"{folder}: {what} could be named as {both}; give the folder that holds one kind alone")
+    without = [f"{what} are named as the photos without {'/'.join(shared[:count])}/"] if count else []
+    return ways[suffix, count], without
 
 
 def _shared_folders(ids: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from weakseg.data.sample import Sample, Source
+from weakseg.data.sample import Sample, Source, file_of
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, write_json
 from weakseg.pipeline.inputs import photo_contents
@@ -70,4 +70,5 @@ def _photos(recipe: Recipe, source: Source) -> list[str]:
 
 def _files(recipe: Recipe, source: Source) -> list[Path]:
     samples: list[Sample] = [sample for split in _splits(recipe, source) for sample in source.splits[split]]
-    return [file for sample in samples for file in (sample.image, sample.mask) if isinstance(file, Path)]
+    files = (file_of(content) for sample in samples for content in (sample.image, sample.mask))
+    return list(dict.fromkeys(file for file in files if file is not None))

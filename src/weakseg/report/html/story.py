@@ -111,6 +111,8 @@ def _classify(recipe: Recipe) -> str:
 
 
 def _localize(recipe: Recipe) -> str:
+    if recipe.localize.maps is not None:
+        return f"The class maps of {recipe.localize.maps} are taken as they are."
     return f"{recipe.classify.method} makes class maps at {_views(recipe.localize)}."
 
 
@@ -124,6 +126,8 @@ def _relate(recipe: Recipe) -> str:
 
 
 def _refine(recipe: Recipe) -> str:
+    if recipe.refine.masks is not None:
+        return f"The pseudo masks of {recipe.refine.masks} are taken as they are."
     steps = ", then ".join(recipe.refine.steps)
     return f"Maps become pseudo masks by {steps}; {background_words(recipe.refine.background)}."
 

@@ -1,0 +1,1 @@
+"""Public data sets from their official addresses: fetched with resume, checked, unpacked."""
