@@ -45,7 +45,7 @@ def test_other_scores_do_without_the_maps_of_before() -> None:
     maps = example().with_full(torch.zeros(2, 31, 47))
     other = replace(maps, scores=torch.ones(2, 3, 4))
     assert other.full is None
-    assert torch.equal(other.full_scores(), torch.ones(2, 31, 47))
+    torch.testing.assert_close(other.full_scores(), torch.ones(2, 31, 47))
     with pytest.raises(ValueError, match="2 classes and full scores"):
         example().with_full(torch.zeros(3, 31, 47))
 
