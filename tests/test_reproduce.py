@@ -21,6 +21,8 @@ from weakseg.recipes.recipe import Recipe
 COCO_NAMES = ("person", "bicycle", "car", *(f"thing {chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(77)))
 """Three of the eighty names, and as many others."""
 LINES = [line for document, line in commands() if document == "reproduce.md"]
+FIRST = {line.split()[2]: line for line in reversed(LINES)}
+"""The first command of each recipe; the others are slow tests."""
 
 
 def write_tree(root: Path, names: tuple[str, ...], splits: dict[str, list[str]]) -> None:
@@ -62,7 +64,9 @@ def _networks_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "weight_bytes", lambda recipe, names: 0)
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(
+    "line", [line if line in FIRST.values() else pytest.param(line, marks=pytest.mark.slow) for line in LINES]
+)
 def test_a_command_would_run(line: str, trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(trees)
     command = line.replace('"', "").split()[1:]
