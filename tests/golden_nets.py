@@ -35,6 +35,35 @@ def fill(model: nn.Module, key_of: Callable[[str], str]) -> None:
                 value.copy_(filling(key_of(name), tuple(value.shape)))
 
 
+IRN_PREFIXES = {
+    "edge.reduce.": "edge_layers.",
+    "edge.join.": "edge_layers.5.",
+    "displacement.reduce.": "dp_layers.",
+    "displacement.join_coarse.": "dp_layers.5.",
+    "displacement.join.": "dp_layers.6.",
+    "displacement.point.": "dp_layers.6.3.",
+    "backbone.features.conv1.": "backbone.0.0.",
+    "backbone.features.bn1.": "backbone.0.1.",
+    **{f"backbone.features.layer{n}.": f"backbone.{n}.0." for n in range(1, 5)},
+    "mean_shift": "dp_layers.6.4.running_mean",
+}
+
+
+def key_of_irn_boundaries(name: str) -> str:
+    """The name that decides a tensor's filling in the golden network of IRNet's boundaries."""
+    prefix = next(prefix for prefix in IRN_PREFIXES if name.startswith(prefix))
+    return IRN_PREFIXES[prefix] + name.removeprefix(prefix)
+
+
+def key_of_irn_cam(name: str) -> str:
+    """The name that decides a tensor's filling in the golden ResNet50 of IRNet's maps."""
+    if name == "classifier.weight":
+        return "newly_added.0.weight"
+    part, _, rest = name.removeprefix("backbone.features.").partition(".")
+    first = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4"}
+    return f"backbone.{first.get(part, f'{int(part[-1]) - 1}.0')}.{rest}"
+
+
 def stat(values: Tensor) -> list[float]:
     """The numbers that golden files keep of a large tensor, as ``*_stat``.
 

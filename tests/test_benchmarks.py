@@ -97,6 +97,20 @@ def test_what_does_not_fit_is_computed(
     assert rows[-2]["max difference"] < 5e-5
 
 
+def test_what_a_canvas_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        Image.new("RGB", (40, 30), "red").save(tmp_path / f"{number}.jpg")
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n<!-- table:canvas -->\n<!-- end -->\n", encoding="utf-8")
+    options = ("--canvas", "160", "--backbone", "test_resnet", "--long-side", "60", "--into", str(page))
+    rows = kernel(monkeypatch, tmp_path, "canvas", str(tmp_path), *options)["rows"]
+    assert [row["canvas"] for row in rows] == ["photo", "160"]
+    assert rows[1]["times"] == pytest.approx(rows[1]["CPU s"] / rows[0]["CPU s"])
+    text = page.read_text(encoding="utf-8")
+    assert "| photo |" in text
+    assert "2 photos of 3 thousand pixels" in text
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 def test_a_missing_gpu_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):

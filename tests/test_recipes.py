@@ -17,8 +17,10 @@ from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 
 RECIPES = sorted(recipe_files())
 NAMES = ("paper", "small", "demo")
+LISTS = ("voc12", "coco14")
+"""Overlays that name the lists of a data set."""
 OVERLAYS = [layers for count in range(len(NAMES) + 1) for layers in combinations(NAMES, count)]
-"""Every set of overlays in the order in which they belong."""
+"""Every set of the others in the order in which they belong."""
 
 shipped = cache(load_recipe)
 """Read once for all tests, and to be left as it is."""
@@ -27,7 +29,36 @@ shipped = cache(load_recipe)
 def test_the_promised_recipes_are_there():
     published = {"cam", "affinitynet", "irnet", "vwe", "vwl", "seam", "cpn", "sipe", "ae-sipe"}
     assert set(RECIPES) >= published | {"supervised"}
-    assert set(NAMES) == set(overlay_files())
+    assert {*NAMES, *LISTS} == set(overlay_files())
+
+
+@pytest.mark.parametrize("overlay", LISTS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_takes_the_lists_of_a_data_set(name, overlay):
+    recipe = shipped(name, (overlay,))
+    assert validate(recipe.model_dump(mode="json")) == recipe
+    lists = {"voc12": ("train_aug", "train", "val"), "coco14": ("train", None, "val")}
+    assert (recipe.data.train, recipe.data.score, recipe.data.val) == lists[overlay]
+    assert recipe.classify == shipped(name, ()).classify
+    assert shipped(name, ("small", overlay)).data == recipe.data
+
+
+def test_sipe_does_without_irnet_on_coco():
+    recipe = shipped("sipe", ("coco14",))
+    assert "relate" not in recipe.stages
+    assert (recipe.refine.steps, recipe.refine.of("crf").certainty) == (("background", "crf"), 0.7)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if "relate" in shipped(name, ()).stages])
+def test_published_recipes_see_photos_as_the_released_code_and_small_ones_as_before(name):
+    published, small, demo = (shipped(name, layers) for layers in ((), ("small",), ("small", "demo")))
+    code = {"affinitynet": (1, False), "seam": (1, False), "cpn": (1, False), "sipe": (1, False), "ae-sipe": (1, False)}
+    assert (published.localize.stride, published.localize.full) == code.get(name, (4, True))
+    if published.relate.method == "irnet":
+        assert (published.relate.irnet.canvas, published.relate.irnet.augment.nearest) == (512, "centre")
+    for recipe in (small, demo):
+        assert (recipe.localize.stride, recipe.localize.full) == (4, False)
+        assert (recipe.relate.irnet.canvas, recipe.relate.irnet.augment.nearest) == ("photo", "corner")
 
 
 @pytest.mark.parametrize("overlays", OVERLAYS, ids="+".join)

@@ -33,6 +33,7 @@ relate:
     train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
   irnet:
     radius: 3
+    canvas: photo
     augment: {crop: 64}
     train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
 selftrain:

@@ -85,7 +85,7 @@ def test_unknown_recipes_and_overlays_are_listed(fails, tmp_path):
     assert all(name in line for name in ("affinitynet", "cam", "irnet", "supervised"))
     assert "none.yaml: no such recipe file" in fails(recipe="none.yaml")
     ended = tiny.weakseg("run", "cam", "--with", "tiny", "--data", "scenes:2", "--out", tmp_path / "run")
-    assert "unknown overlay 'tiny'; available: demo, paper, small" in tiny.error_line(ended)
+    assert "unknown overlay 'tiny'; available: coco14, demo, paper, small, voc12" in tiny.error_line(ended)
 
 
 @pytest.mark.parametrize("text", ["a: [1,\nb: {", "- a list\n", "a: ${b}\n", "\0"])

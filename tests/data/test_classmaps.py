@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,28 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, count: int, height
     read = load_maps(path)
     assert (read.classes, read.size, read.scores.dtype) == (maps.classes, maps.size, torch.float32)
     torch.testing.assert_close(read.scores, maps.scores, atol=2**-12, rtol=0)  # half of float16's step below 1
+
+
+def test_maps_at_the_size_of_the_image_are_kept_beside(tmp_path: Path) -> None:
+    full = torch.rand(2, 31, 47, generator=torch.Generator().manual_seed(5))
+    maps = example().with_full(full)
+    save_maps(tmp_path / "a", maps)
+    read = load_maps(tmp_path / "a")
+    assert read.full is not None
+    torch.testing.assert_close(read.full, full, atol=2**-12, rtol=0)
+    torch.testing.assert_close(read.scores, maps.scores, atol=2**-12, rtol=0)
+    assert torch.equal(maps.full_scores(), full)
+    assert torch.equal(maps.channels(slice(1, None)).full_scores(), full[1:])
+    assert maps.at((62, 94)).full_scores().shape == (2, 62, 94)
+
+
+def test_other_scores_do_without_the_maps_of_before() -> None:
+    maps = example().with_full(torch.zeros(2, 31, 47))
+    other = replace(maps, scores=torch.ones(2, 3, 4))
+    assert other.full is None
+    torch.testing.assert_close(other.full_scores(), torch.ones(2, 31, 47))
+    with pytest.raises(ValueError, match="2 classes and full scores"):
+        example().with_full(torch.zeros(3, 31, 47))
 
 
 def test_half_precision_and_equal_bytes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from torchvision import tv_tensors
 
 from weakseg.data.transforms import (
@@ -13,6 +14,7 @@ from weakseg.data.transforms import (
     RandomLongSide,
     build_transform,
     random_crop,
+    resize_mask_at_centres,
     to_tensor,
 )
 
@@ -172,3 +174,24 @@ def test_jitter_changes_colours_and_leaves_masks():
     assert torch.equal(labels, mask)
     assert 0 < (cut - image / 255).abs().mean() < 0.3
     assert 0 <= cut.min() <= cut.max() <= 1
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 450), st.integers(1, 450))
+def test_labels_are_taken_at_the_centres_that_pil_takes(height, width, rows, columns):
+    labels = np.arange(height * width, dtype=np.int64).reshape(height, width) % 251
+    found = resize_mask_at_centres(tv_tensors.Mask(torch.from_numpy(labels)), (rows, columns))
+    expected = Image.fromarray(labels.astype(np.uint8)).resize((columns, rows), Image.Resampling.NEAREST)
+    assert isinstance(found, tv_tensors.Mask)
+    assert found.dtype == torch.int64
+    np.testing.assert_array_equal(found, np.asarray(expected))
+
+
+def test_labels_at_corners_lie_half_a_pixel_beside_those_at_centres():
+    image, labels = to_tensor(np.zeros((8, 8, 3), np.uint8)), tv_tensors.Mask(torch.arange(8).expand(8, 8))
+    found = {}
+    for nearest in ("corner", "centre"):
+        changes = Augmentation(crop=32, scale=(0.25, 0.25), flip=0.0, nearest=nearest)
+        torch.manual_seed(0)
+        _, mask = build_transform(changes, MEAN, STD)(image, labels)
+        found[nearest] = mask[mask != 255].tolist()
+    assert found == {"corner": [0, 4, 0, 4], "centre": [2, 6, 2, 6]}

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from golden_nets import fill, stat
+from golden_nets import fill, key_of_irn_cam, stat
 from weakseg.backbones.backbone import build_backbone
 from weakseg.errors import WeaksegError
 from weakseg.methods.cam.cam import PlainCam
@@ -26,20 +26,11 @@ def small_cam(**options: Any) -> PlainCam:
     return cam
 
 
-def key_of_irn(name: str) -> str:
-    """The name that decides a tensor's filling in the golden ResNet50 of IRNet."""
-    if name == "classifier.weight":
-        return "newly_added.0.weight"
-    part, _, rest = name.removeprefix("backbone.features.").partition(".")
-    first = {"conv1": "0.0", "bn1": "0.1", "layer1": "0.4"}
-    return f"backbone.{first.get(part, f'{int(part[-1]) - 1}.0')}.{rest}"
-
-
 @pytest.fixture(scope="module")
 def irn_cam() -> PlainCam:
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, batch_norm="affine", weights="none")
     cam = PlainCam(backbone, 20, PlainCam.Settings(dropout=0.0, frozen_levels=3))
-    fill(cam, key_of_irn)
+    fill(cam, key_of_irn_cam)
     return cam.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,22 @@ def picture(height: int = 64, width: int = 96) -> Any:
 
 def maps_of(*labels: int, size: tuple[int, int] = (64, 96)) -> ClassMaps:
     return ClassMaps(labels, torch.rand(len(labels), *size, generator=torch.Generator().manual_seed(0)), size)
+
+
+@pytest.mark.parametrize("name", SEEDS.names())
+@pytest.mark.parametrize("tags", [(0, 0, 0), (1, 0, 1)])
+def test_seeds_are_added_up_at_two_sizes(name: str, tags: tuple[int, ...]) -> None:
+    """At the photo's size they are those of stride 1, as its sides are multiples of what IRNet's code goes by."""
+    method = build(name)
+    photo = torch.from_numpy(picture(48, 80)).permute(2, 0, 1)
+    views = Views(scales=(1.0, 0.5), stride=4, full=True)
+    with torch.inference_mode():
+        given = photo, torch.tensor(tags).float()
+        strided, full = method.both_maps(*given, views)
+        assert torch.equal(strided, method.class_maps(*given, views))
+        assert torch.equal(full, method.class_maps(*given, replace(views, stride=1)))
+        assert full.shape[1:] == (48, 80)
+        assert method.both_maps(photo[:, :41, :67], given[1], views)[1].shape == (len(full), 41, 67)
 
 
 @pytest.mark.parametrize("name", SEEDS.names())

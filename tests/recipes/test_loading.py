@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from weakseg.backbones.backbone import BackboneSettings
 from weakseg.errors import WeaksegError
 from weakseg.recipes.loading import load_recipe
 
@@ -76,3 +77,15 @@ def test_a_file_that_is_no_tree_is_one_line(tmp_path, text, message):
 def test_without_an_affinity_network_the_default_step_is_the_background(tmp_path):
     (tmp_path / "mine.yaml").write_text("name: mine\nstages: [classify, localize, refine]\n")
     assert load_recipe(str(tmp_path / "mine.yaml")).refine.steps == ("background",)
+
+
+def test_the_backbone_of_a_stage_takes_the_rest_from_the_recipes() -> None:
+    """VGG16's only stride is 8, as AffinityNet's recipe has it and the default has not."""
+    names = ["backbone.name=vgg16_20m", "backbone.weights=none", "relate.backbone.name=vgg16_20m_d4"]
+    recipe = load_recipe("affinitynet", [], names)
+    own = recipe.relate.backbone
+    assert own is not None
+    assert (own.name, own.output_stride, own.weights) == ("vgg16_20m_d4", 8, "none")
+    assert own.build().strides[-1] == 8
+    resnet = BackboneSettings("resnet50.tv_in1k", output_stride=16, dilation=False, batch_norm="frozen", weights="hub")
+    assert load_recipe("cpn").relate.backbone == resnet

@@ -101,3 +101,11 @@ def test_the_rule_own_wants_a_method_that_makes_one(key: str) -> None:
 def test_sections_that_no_stage_reads_may_say_own() -> None:
     check_backgrounds(load_recipe("affinitynet", overrides=["relate.irnet.background.rule=own"]))
     check_backgrounds(load_recipe("cam", overrides=["stages=[classify]", "refine.background.rule=own"]))
+
+
+def test_maps_of_the_size_of_the_photo_count_where_there_are_some():
+    full = torch.rand(3, 9, 13, generator=torch.Generator().manual_seed(0))
+    maps = ClassMaps((0, 1, 2), torch.zeros(3, 3, 4), (9, 13)).with_full(full)
+    found = add_background(maps, BackgroundSettings(rule="own", weight=0.5))
+    assert torch.equal(found.scores, torch.cat([full[:1] / 2, full[1:]]))
+    assert found.full is None

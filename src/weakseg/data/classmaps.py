@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from weakseg.errors import WeaksegError
 from weakseg.files import replacing
+from weakseg.ops.maps import resize_maps
 
 _KEYS = ("classes", "scores", "size")
 
@@ -27,6 +28,8 @@ class ClassMaps:
         classes: the K labels that the maps belong to (0 background, c + 1 class c), unique.
         scores: (K, h, w) float in [0, 1], at network stride; K = 0 for an image without tags.
         size: (H, W) of the image.
+        full: the same evidence at the image's size, (K, H, W), where it was made apart (`with_full`); else None. What
+            has other scores (``dataclasses.replace(maps, scores=...)``) does not have it.
 
     Raises:
         ValueError: the fields do not fit each other.
@@ -35,6 +38,7 @@ class ClassMaps:
     classes: tuple[int, ...]
     scores: Tensor
     size: tuple[int, int]
+    full: Tensor | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 3 or len(self.classes) != len(self.scores):
@@ -45,6 +49,28 @@ class ClassMaps:
             raise ValueError(f"scores are {self.scores.dtype}, not floating point")
         if min(self.size) < 1:
             raise ValueError(f"an image cannot have the size {self.size}")
+
+    def with_full(self, full: Tensor) -> ClassMaps:
+        """These maps with the evidence at the image's size, (K, H, W). Raises ValueError for another number of maps."""
+        if full.ndim != 3 or len(full) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes and full scores of shape {tuple(full.shape)} differ")
+        made = replace(self)
+        object.__setattr__(made, "full", full)
+        return made
+
+    def channels(self, which: slice) -> ClassMaps:
+        """Some of the maps."""
+        part = ClassMaps(self.classes[which], self.scores[which], self.size)
+        return part if self.full is None else part.with_full(self.full[which])
+
+    def at(self, size: tuple[int, int]) -> ClassMaps:
+        """The maps of the same image at another size (H, W)."""
+        moved = replace(self, size=size)
+        return moved if self.full is None else moved.with_full(self.full)
+
+    def full_scores(self) -> Tensor:
+        """The scores at the image's size, (K, H, W): ``full``, or without it ``scores``, bilinear."""
+        return resize_maps(self.scores if self.full is None else self.full, self.size)
 
 
 def save_maps(path: Path, maps: ClassMaps) -> None:
@@ -59,6 +85,8 @@ def save_maps(path: Path, maps: ClassMaps) -> None:
         "scores": maps.scores.detach().to("cpu", torch.float16).contiguous(),
         "size": torch.tensor(maps.size, dtype=torch.int64),
     }
+    if maps.full is not None:
+        tensors["full"] = maps.full.detach().to("cpu", torch.float16).contiguous()
     with replacing(path) as temporary:
         temporary.write_bytes(save(tensors))
 
@@ -77,11 +105,13 @@ def load_maps(path: Path) -> ClassMaps:
         raise WeaksegError(
             f"{path}: damaged class maps ({error}); delete its stage's folder to have it made again"
         ) from None
+    full = tensors.pop("full", None)
     if sorted(tensors) != sorted(_KEYS) or tensors["size"].shape != (2,):
         raise WeaksegError(f"{path}: no class maps (it holds {', '.join(sorted(tensors)) or 'nothing'})")
     classes, (height, width) = tensors["classes"].tolist(), tensors["size"].tolist()
     try:
-        return ClassMaps(tuple(classes), tensors["scores"].float(), (height, width))
+        maps = ClassMaps(tuple(classes), tensors["scores"].float(), (height, width))
+        return maps if full is None else maps.with_full(full.float())
     except (TypeError, ValueError) as error:
         raise WeaksegError(f"{path}: no class maps ({error})") from None
 

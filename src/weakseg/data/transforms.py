@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -35,6 +35,9 @@ class Augmentation:
     pad: Literal["mean", "black"] = "mean"
     """What surrounds a photo smaller than the crop: "mean" (0 after normalising) or "black" (0 before normalising, as
     in AffinityNet's training)."""
+    nearest: Literal["corner", "centre"] = "corner"
+    """Which pixel of a mask stands for a pixel of the resized one: what lies at its "centre", as in PIL, or at its
+    upper left "corner", up to half a pixel off."""
 
     def __post_init__(self) -> None:
         for name, interval in (("long_side", self.long_side), ("scale", self.scale)):
@@ -43,7 +46,13 @@ class Augmentation:
 
 
 class RandomResize(v2.Transform, ABC):  # type: ignore[misc]
-    """Resize by a random rule; images bicubic, masks nearest."""
+    """Resize by a random rule; images bicubic, masks nearest.
+
+    Attributes:
+        nearest: see `Augmentation`.
+    """
+
+    nearest: Literal["corner", "centre"] = "corner"
 
     @abstractmethod
     def draw(self, height: int, width: int) -> float:
@@ -57,9 +66,25 @@ class RandomResize(v2.Transform, ABC):  # type: ignore[misc]
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Resize one input."""
+        if self.nearest == "centre" and isinstance(inpt, tv_tensors.Mask):
+            return resize_mask_at_centres(inpt, params["size"])
         return self._call_kernel(
             v2.functional.resize, inpt, size=params["size"], interpolation=v2.InterpolationMode.BICUBIC
         )
+
+
+def resize_mask_at_centres(mask: tv_tensors.Mask, size: Sequence[int]) -> tv_tensors.Mask:
+    """A mask (..., H, W) at another size (h, w), each pixel the one that its centre falls into, as PIL does."""
+    rows, columns = (_centres(wanted, side) for wanted, side in zip(size, mask.shape[-2:], strict=True))
+    found: tv_tensors.Mask = tv_tensors.wrap(mask.as_subclass(torch.Tensor)[..., rows[:, None], columns], like=mask)
+    return found
+
+
+def _centres(wanted: int, side: int) -> torch.Tensor:
+    """Which of ``side`` pixels the centres of ``wanted`` ones fall into; added up, as PIL does, which decides ties."""
+    steps = np.full(wanted, side / wanted)
+    steps[0] /= 2
+    return torch.from_numpy(steps.cumsum().astype(np.int64).clip(max=side - 1))
 
 
 class RandomLongSide(RandomResize):
@@ -107,11 +132,14 @@ def build_transform(augmentation: Augmentation, mean: RGB, std: RGB, *, mask_fil
         A function of an image tensor uint8 (3, H, W) (and any number of tv_tensors.Mask) to the same with
         the image as normalised float32 (3, crop, crop).
     """
-    steps: list[Any] = [v2.ToImage()]
+    resizing: list[RandomResize] = []
     if augmentation.long_side is not None:
-        steps.append(RandomLongSide(*augmentation.long_side))
+        resizing.append(RandomLongSide(*augmentation.long_side))
     if augmentation.scale is not None:
-        steps.append(RandomFactor(*augmentation.scale))
+        resizing.append(RandomFactor(*augmentation.scale))
+    for step in resizing:
+        step.nearest = augmentation.nearest
+    steps: list[Any] = [v2.ToImage(), *resizing]
     if augmentation.flip:
         steps.append(v2.RandomHorizontalFlip(augmentation.flip))
     if augmentation.jitter is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -13,7 +13,7 @@ from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.errors import WeaksegError
 from weakseg.evaluation.curve import DEFAULT_THRESHOLDS, ThresholdCurve
 from weakseg.evaluation.metrics import ConfusionMatrix, check_size
-from weakseg.ops.maps import argmax_labels, resize_maps
+from weakseg.ops.maps import argmax_labels
 from weakseg.refine.background import BackgroundSettings, add_background, foreground, own_background
 from weakseg.training.progress import track
 
@@ -81,13 +81,13 @@ def score_maps(
         maps = read(sample)
         if maps.size != truth.shape:  # made at a working size: judged at the photo's own
             check_size(sample.photo_size(), truth, sample.id)
-            maps = replace(maps, size=(truth.shape[0], truth.shape[1]))
+            maps = maps.at((truth.shape[0], truth.shape[1]))
         masked = add_background(maps, section)
         matrix.add(argmax_labels(masked.scores, masked.classes).numpy(), truth, image=sample.id)
         found = foreground(maps)
-        scores = resize_maps(found.scores, maps.size)
+        scores = found.full_scores()
         if own and found.classes:
-            scores = weights_beaten(scores, resize_maps(own_background(maps).scores, maps.size))
+            scores = weights_beaten(scores, own_background(maps).full_scores())
         curve.add(found.classes, scores, truth, image=sample.id)
 
     counted, without, problems = _each(images, add, title)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from weakseg.backbones.backbone import Backbone
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array, Classes, ImageSet, Sample
-from weakseg.methods.multiscale import multi_scale_maps
-from weakseg.ops.maps import max_normalise
+from weakseg.methods.multiscale import merged_maps, multi_scale_maps, scale_evidence
+from weakseg.ops.maps import max_normalise, strided_size
 from weakseg.settings import Count, PositiveInt, Scale, Unit, settings
 from weakseg.training.sampling import ExampleSource
 
@@ -32,6 +33,10 @@ class Views:
     """Also look at the mirrored photo."""
     stride: PositiveInt = 4
     """Pixels of the photo per pixel of the maps, a side."""
+    full: bool = False
+    """Also add the maps up at the photo's size, as IRNet's and VWE's codes do, for confident labels, backgrounds and
+    scores; random walks start from the others. It takes stride^2 times their disk space. Without it they are enlarged.
+    """
 
 
 class SeedMethod(nn.Module, ABC):
@@ -74,6 +79,10 @@ class SeedMethod(nn.Module, ABC):
             float32 (K, ⌈H / stride⌉, ⌈W / stride⌉) in [0, 1]; no map for a photo without tags.
         """
 
+    def both_maps(self, photo: Tensor, tags: Tensor, views: Views) -> tuple[Tensor, Tensor]:
+        """`class_maps`, and the same at the photo's size, (K, H, W), for ``views.full``."""
+        return self.class_maps(photo, tags, views), self.class_maps(photo, tags, replace(views, stride=1))
+
 
 @settings
 class CamSettings:
@@ -105,6 +114,7 @@ class CamMethod(SeedMethod):
             the photo, 0 in the crop's padding) or "superpixels" (labels from 1, 0 in the padding).
         mean: and ``std``: the normalisation of RGB in [0, 1] that the network expects.
         progress: share of the training that is done; the training loop sets it before each step.
+        full_cell: maps at a photo's size are added up at the next multiple of it and cut.
 
     Raises:
         WeaksegError: ``frozen_levels`` is more than the backbone has.
@@ -113,6 +123,7 @@ class CamMethod(SeedMethod):
     Settings: ClassVar[type[CamSettings]] = CamSettings
     trained: ClassVar[bool] = True
     guides: Mapping[str, Mapping[str, Any]] = {}
+    full_cell: ClassVar[int] = 1
 
     def __init__(self, backbone: Backbone, n_outputs: int, settings: CamSettings) -> None:
         super().__init__()
@@ -132,6 +143,15 @@ class CamMethod(SeedMethod):
     def class_maps(self, photo: Tensor, tags: Tensor, views: Views) -> Tensor:
         """Maps over scales and flips; see `SeedMethod.class_maps` and `weakseg.methods.multiscale`."""
         return multi_scale_maps(self, photo, tags, scales=views.scales, flip=views.flip, stride=views.stride)
+
+    def both_maps(self, photo: Tensor, tags: Tensor, views: Views) -> tuple[Tensor, Tensor]:
+        """Maps over scales and flips, the same evidence added up at two sizes; see `SeedMethod.both_maps`."""
+        evidence = scale_evidence(self, photo, tags, scales=views.scales, flip=views.flip)
+        height, width = photo.shape[-2:]
+        cell = self.full_cell
+        enlarged = (-(-height // cell) * cell, -(-width // cell) * cell)
+        strided = merged_maps(self, evidence, strided_size((height, width), views.stride))
+        return strided, merged_maps(self, evidence, enlarged, cut=(height, width))
 
     @property
     def warmed_up(self) -> bool:

@@ -43,11 +43,37 @@ def multi_scale_maps(
         float32 (K, h, w) in [0, 1], K the number of tagged classes, in class order; one more, first, where
         ``model.background`` holds. A photo without tags has no map.
     """
-    size = strided_size((photo.shape[-2], photo.shape[-1]), stride)
+    evidence = scale_evidence(model, photo, tags, scales=scales, flip=flip)
+    return merged_maps(model, evidence, strided_size((photo.shape[-2], photo.shape[-1]), stride))
+
+
+def scale_evidence(
+    model: ScaleMaps, photo: Tensor, tags: Tensor, *, scales: Sequence[float], flip: bool = True
+) -> list[Tensor]:
+    """What the network finds at every scale, channels as `multi_scale_maps` has them: (K, h_s, w_s) each."""
     present = torch.nonzero(tags)[:, 0]
     if not len(present):
-        return torch.zeros(0, *size, device=photo.device)
+        return [torch.zeros(0, 1, 1, device=photo.device)]
     if model.background:
         present = torch.cat([present.new_zeros(1), present + 1])
     views = photo_views(photo, scales, model.mean, model.std, flip=flip)
-    return model.merge(sum_scales([model.scale_maps(pair, tags)[present] for pair in views], size))
+    return [model.scale_maps(pair, tags)[present] for pair in views]
+
+
+def merged_maps(
+    model: ScaleMaps, evidence: Sequence[Tensor], size: tuple[int, int], *, cut: tuple[int, int] | None = None
+) -> Tensor:
+    """Evidence of the scales, added up at one size and merged.
+
+    Args:
+        model: whose ``merge`` is taken.
+        evidence: of `scale_evidence`.
+        size: (h, w) of the sum, bilinear.
+        cut: (H, W) to which its upper left part is cut before merging; None for all.
+
+    Returns:
+        float32 (K, H, W) in [0, 1].
+    """
+    rows, columns = cut or size
+    summed = sum_scales(evidence, size)[:, :rows, :columns]
+    return model.merge(summed) if len(summed) else summed

@@ -91,6 +91,9 @@ def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> It
     related = max(96, crop)
     for name in ("affinitynet", "irnet"):
         yield Choice(f"relate.{name}.augment.crop", related, why if related == crop else "the least that pairs need")
+    yield Choice(
+        "relate.irnet.canvas", "photo", "photos fill most of these crops, so no more is padded after the training"
+    )
     yield Choice("selftrain.augment.crop", crop, why)
     yield Choice("segment.augment.crop", crop, why)
 

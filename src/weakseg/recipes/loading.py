@@ -125,6 +125,7 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 
 def validate(tree: Tree) -> Recipe:
     """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
+    tree = _with_backbones(tree)
     kind = _kind(tree)
     stages, refine = tree.get("stages"), tree.get("refine") or {}
     if isinstance(stages, list) and "relate" not in stages and isinstance(refine, dict) and "steps" not in refine:
@@ -133,6 +134,17 @@ def validate(tree: Tree) -> Recipe:
         return kind.model_validate(tree)
     except ValidationError as error:
         raise WeaksegError(_told(error, kind)) from error
+
+
+def _with_backbones(tree: Tree) -> Tree:
+    """A tree whose stages' own backbones take from the recipe's what they do not say."""
+    common = tree.get("backbone")
+    for stage in ("relate", "segment"):
+        section = tree.get(stage)
+        own = section.get("backbone") if isinstance(section, dict) else None
+        if isinstance(section, dict) and isinstance(own, dict) and isinstance(common, dict):
+            tree = tree | {stage: {**section, "backbone": {**common, **own}}}
+    return tree
 
 
 def _kind(tree: Tree) -> type[Recipe]:

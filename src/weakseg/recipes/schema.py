@@ -78,7 +78,7 @@ class RelateSettings:
     checkpoint: str | None = None
     """File of a trained network, a run's or the authors'; then none is trained."""
     backbone: BackboneSettings | None = None
-    """Its backbone; null for the recipe's."""
+    """Its backbone; what it does not say is as in the recipe's. Null for the recipe's."""
 
     @property
     def chosen(self) -> Any:
@@ -133,7 +133,7 @@ class SegmentSettings:
     network: str = "deeplabv3plus"
     """Its name."""
     backbone: BackboneSettings | None = None
-    """Its backbone; null for the recipe's."""
+    """Its backbone; what it does not say is as in the recipe's. Null for the recipe's."""
     targets: Literal["pseudo", "truth"] = "pseudo"
     """What it learns from: the pseudo masks, or the true ones (the upper bound ``supervised`` alone)."""
     start: Literal["backbone", "selftrain"] = "backbone"

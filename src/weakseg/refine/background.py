@@ -10,7 +10,7 @@ from annotated_types import Interval
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.errors import WeaksegError
-from weakseg.ops.maps import background_power, resize_maps
+from weakseg.ops.maps import background_power
 from weakseg.refine.base import RefinementStep
 from weakseg.settings import Positive, Unit, settings
 
@@ -61,23 +61,23 @@ def add_background(maps: ClassMaps, section: BackgroundSettings) -> ClassMaps:
     found = foreground(maps)
     if not found.classes:
         return ClassMaps((0,), maps.scores.new_ones(1, *maps.size), maps.size)
-    scores = resize_maps(found.scores, maps.size)
+    scores = found.full_scores()
     if section.rule == "power":
         channel = background_power(scores, section.alpha)
     elif section.rule == "constant":
         channel = scores.new_full((1, *maps.size), section.threshold)
     else:
-        channel = section.weight * resize_maps(own_background(maps).scores, maps.size)
+        channel = section.weight * own_background(maps).full_scores()
     return ClassMaps((0, *found.classes), torch.cat([channel, scores]), maps.size)
 
 
 def foreground(maps: ClassMaps) -> ClassMaps:
     """The maps of the classes alone."""
-    return ClassMaps(maps.classes[1:], maps.scores[1:], maps.size) if 0 in maps.classes[:1] else maps
+    return maps.channels(slice(1, None)) if 0 in maps.classes[:1] else maps
 
 
 def own_background(maps: ClassMaps) -> ClassMaps:
     """The method's own background channel alone. Raises WeaksegError for maps without one."""
     if 0 not in maps.classes[:1]:
         raise WeaksegError("the maps have no background channel: set the background rule to constant or power")
-    return ClassMaps(maps.classes[:1], maps.scores[:1], maps.size)
+    return maps.channels(slice(0, 1))

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
-from weakseg.ops.maps import resize_maps
 from weakseg.ops.tiles import enlarged
 from weakseg.refine.background import BackgroundSettings, add_background, foreground
 from weakseg.refine.base import Refine, RefinementStep
@@ -59,7 +58,7 @@ def to_mask(maps: ClassMaps, size: tuple[int, int] | None = None) -> tuple[Tenso
     Returns:
         labels uint8 (H, W), and confidence float (H, W): the winner's share of the scores of its pixel.
     """
-    scores = resize_maps(maps.scores, maps.size).clamp(min=0)
+    scores = maps.full_scores().clamp(min=0)
     labels = torch.tensor(maps.classes, dtype=torch.uint8)
     parts = []
     for rows in enlarged(scores, size or maps.size):

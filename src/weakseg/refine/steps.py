@@ -12,7 +12,6 @@ from pydantic import AfterValidator
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_labels, unary_from_scores
-from weakseg.ops.maps import resize_maps
 from weakseg.ops.pamr import DILATIONS, Kernel, pamr
 from weakseg.ops.views import photo_tensor
 from weakseg.refine.base import RefinementStep
@@ -78,7 +77,7 @@ class Crf(RefinementStep):
     def __call__(self, image: Array, maps: ClassMaps) -> ClassMaps:
         """See `weakseg.ops.densecrf.crf.dense_crf`."""
         own = self.settings
-        scores = resize_maps(maps.scores, maps.size).to(self.device)
+        scores = maps.full_scores().to(self.device)
         if own.certainty is None:
             unary = unary_from_scores(scores)
         else:

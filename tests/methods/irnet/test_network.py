@@ -9,31 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from golden_nets import fill
+from golden_nets import fill, key_of_irn_boundaries
 from weakseg.backbones.backbone import build_backbone
-from weakseg.methods.irnet.network import IRNet, enlarged, pooled
+from weakseg.errors import WeaksegError
+from weakseg.methods.irnet.method import IRNetSettings
+from weakseg.methods.irnet.network import IRNet, canvas_size, enlarged, pooled
 from weakseg.training.optim import param_groups
 
 Golden = Callable[[str], dict[str, NDArray[Any]]]
-
-PREFIXES = {
-    "edge.reduce.": "edge_layers.",
-    "edge.join.": "edge_layers.5.",
-    "displacement.reduce.": "dp_layers.",
-    "displacement.join_coarse.": "dp_layers.5.",
-    "displacement.join.": "dp_layers.6.",
-    "displacement.point.": "dp_layers.6.3.",
-    "backbone.features.conv1.": "backbone.0.0.",
-    "backbone.features.bn1.": "backbone.0.1.",
-    **{f"backbone.features.layer{n}.": f"backbone.{n}.0." for n in range(1, 5)},
-    "mean_shift": "mean_shift.",
-}
-
-
-def key_of_irn(name: str) -> str:
-    """The name that decides a tensor's filling in the golden network."""
-    prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
-    return PREFIXES[prefix] + name.removeprefix(prefix)
 
 
 def small(name: str = "test_resnet", **options: Any) -> IRNet:
@@ -44,7 +27,7 @@ def small(name: str = "test_resnet", **options: Any) -> IRNet:
 def test_published_network_as_released(golden: Golden) -> None:
     backbone = build_backbone("resnet50", output_stride=16, dilation=False, weights="none")
     net = IRNet(backbone).eval()
-    fill(net, key_of_irn)
+    fill(net, key_of_irn_boundaries)
     net.mean_shift.copy_(torch.tensor([0.3, -0.2]))
     data = {key: torch.from_numpy(value) for key, value in golden("full_irn_edge").items()}
     assert [len(list(net.edge.parameters())), len(net.new_parameters())] == data["n_group"].tolist()
@@ -164,3 +147,36 @@ def test_levels_finer_than_the_maps_are_pooled() -> None:
     assert pooled(level, 1).shape == (1, 2, 10, 16)
     assert torch.equal(pooled(level, 2), F.max_pool2d(level, 3, 2, 1))
     assert pooled(level, 4) is level
+
+
+@pytest.mark.parametrize(
+    ("size", "canvas", "expected"),
+    [
+        ((375, 500), 512, (512, 512)),
+        ((375, 500), "photo", (384, 512)),
+        ((513, 100), 512, (528, 512)),
+        ((1, 1), "photo", (16, 16)),
+        ((40, 40), 100, (112, 112)),
+    ],
+)
+def test_a_canvas_holds_the_whole_photo(size: tuple[int, int], canvas: Any, expected: tuple[int, int]) -> None:
+    assert canvas_size(size, canvas, 16) == expected
+
+
+def test_photos_on_a_canvas_keep_their_size() -> None:
+    torch.manual_seed(0)
+    net = IRNet(build_backbone("test_resnet", weights="none"), canvas=128).eval()
+    photos = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in ((61, 90), (200, 50))]
+    for photo in photos:
+        boundary, displacement = net.maps(photo)
+        grid = (-(-photo.shape[1] // 4), -(-photo.shape[2] // 4))
+        assert (boundary.shape, displacement.shape) == (grid, (2, *grid))
+    boundary, _ = net.maps(photos[0])
+    net.canvas = "photo"
+    assert not torch.allclose(boundary, net.maps(photos[0])[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("canvas", [0, -512, 1.5, True, "photos", None])
+def test_a_wrong_canvas_is_refused(canvas: Any) -> None:
+    with pytest.raises(WeaksegError, match="canvas: must be photo or the side of the canvas in pixels"):
+        IRNetSettings(canvas=canvas)

@@ -16,7 +16,6 @@ from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array
 from weakseg.methods.affinitynet.affinity import feature_affinity
 from weakseg.methods.affinitynet.network import AffinityNet
-from weakseg.ops.maps import resize_maps
 from weakseg.ops.pairs import Border
 from weakseg.ops.random_walk import random_walk
 from weakseg.ops.views import photo_tensor, scaled_view
@@ -55,7 +54,7 @@ class Walk(RefinementStep):
         fits = features.shape[-2] >= radius and features.shape[-1] >= 2 * radius - 1
         border: Border = own.border if fits else "all"
         affinity = feature_affinity(features, radius, border=border, reduction=model.reduction)[0]
-        pooled = F.avg_pool2d(F.pad(resize_maps(maps.scores, maps.size).to(self.device), padding), stride)
+        pooled = F.avg_pool2d(F.pad(maps.full_scores().to(self.device), padding), stride)
         walked = random_walk(pooled, affinity, radius=radius, beta=own.beta, log2_steps=own.log2_steps)
         full = F.interpolate(walked[None], scale_factor=float(stride), mode="bilinear", align_corners=False)[0]
         return replace(maps, scores=full[:, :height, :width].cpu())

@@ -36,6 +36,7 @@ class PlainCam(CamMethod):
     """
 
     Settings = PlainCamSettings
+    full_cell: ClassVar[int] = 16  # IRNet's code
     RELEASED: ClassVar[Mapping[str, str]] = {"fc8.": "classifier.", "classifier.": "classifier."}
     """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 

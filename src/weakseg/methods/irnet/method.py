@@ -21,7 +21,7 @@ from weakseg.data.sample import Array, Classes, ImageSet
 from weakseg.data.transforms import Augmentation
 from weakseg.methods.base import AffinityMethod, ReadMaps
 from weakseg.methods.irnet.labels import ir_label
-from weakseg.methods.irnet.network import STRIDE, IRNet
+from weakseg.methods.irnet.network import STRIDE, Canvas, IRNet
 from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_labels
 from weakseg.ops.pairs import check_crop
 from weakseg.refine.background import BackgroundSettings, add_background
@@ -47,6 +47,10 @@ class IRNetSettings:
     """Pairs are closer than this many map pixels (4 photo pixels each)."""
     displacement: bool = True
     """Also learn displacements to the centres of objects; only the stage instances reads them."""
+    canvas: Canvas = "photo"
+    """What a photo is laid on after the training, with padding at the right and the bottom: a square of so many pixels,
+    512 in the released code, which a longer side exceeds; or "photo": the photo alone. Group normalisation sees the
+    padding: take the size of crops that were padded as much in training."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
@@ -66,7 +70,8 @@ class IRNetMethod(AffinityMethod):
 
     def network(self, backbone: Backbone) -> IRNet:
         """See `IRNet`."""
-        return IRNet(backbone, radius=self.settings.radius, displacement=self.settings.displacement)
+        own = self.settings
+        return IRNet(backbone, radius=own.radius, displacement=own.displacement, canvas=own.canvas)
 
     def labels_file(self, folder: Path, name: str) -> Path | None:
         """The mask of confident labels."""

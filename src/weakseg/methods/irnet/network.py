@@ -6,9 +6,10 @@ See docs/methods/irnet.md, "Branches", "Total loss" and "Mean shift".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +22,16 @@ STRIDE = 4
 COARSE = 8
 EDGE_WIDTH = 32
 WIDTH = 256
+
+
+def _known_canvas(value: object) -> object:
+    if value != "photo" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("must be photo or the side of the canvas in pixels")
+    return value
+
+
+Canvas = Annotated[int | Literal["photo"], BeforeValidator(_known_canvas)]
+"""What a photo is laid on at inference: the side of a square in pixels, or "photo" for no more than the photo."""
 
 
 class Reduce(nn.Sequential):
@@ -94,14 +105,16 @@ class IRNet(nn.Module):
     carry it to other backbones: a level finer than stride 4 is max-pooled to it, as a ResNet pools its first level; the
     widths of the displacement branch are 128 at stride 4, half as many for each halving below it, 256 above it.
 
-    The released code places every photo on a canvas of 512 x 512 and so cuts larger ones. Here the canvas is the photo,
-    padded to multiples of the coarsest stride: any size fits, and group normalisation sees little padding.
+    Group normalisation takes its statistics over all that the network sees, padding included. The released code lays
+    every photo on a canvas of 512 x 512, as its training crops are, and cuts larger ones (docs/methods/irnet.md,
+    "Canvas").
 
     Args:
         backbone: used in evaluation mode, without gradient.
         radius: of the pairs that it is trained on, in map pixels.
         displacement: whether it has that branch, which only the search for instances reads; without it displacements
             are 0.
+        canvas: what `maps` lays a photo on; see `canvas_size`.
 
     Attributes:
         mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
@@ -120,11 +133,13 @@ class IRNet(nn.Module):
     }
     """Beginnings of tensor names in the authors' checkpoints, and here; see `weakseg.methods.released`."""
 
-    def __init__(self, backbone: Backbone, *, radius: int = 10, displacement: bool = True) -> None:
+    def __init__(
+        self, backbone: Backbone, *, radius: int = 10, displacement: bool = True, canvas: Canvas = "photo"
+    ) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False)
         self.mean, self.std = backbone.mean, backbone.std
-        self.radius = radius
+        self.radius, self.canvas = radius, canvas
         strides = [max(stride, STRIDE) for stride in backbone.strides]
         widths = [WIDTH if stride > STRIDE else 128 * stride // STRIDE for stride in backbone.strides]
         self.edge = EdgeBranch(backbone.channels, strides)
@@ -194,9 +209,9 @@ class IRNet(nn.Module):
             (2, h, w), with h = ⌈H / 4⌉ and w = ⌈W / 4⌉.
         """
         height, width = photo.shape[-2:]
-        multiple = max(self.backbone.strides)
+        lower, right = canvas_size((height, width), self.canvas, max(self.backbone.strides))
         views = with_flip(scaled_view(photo, 1.0, self.mean, self.std))
-        logits, displacement = self(F.pad(views, (0, -width % multiple, 0, -height % multiple)))
+        logits, displacement = self(F.pad(views, (0, right - width, 0, lower - height)))
         rows, columns = strided_size((height, width), STRIDE)
         logits = logits[:, 0, :rows, :columns].float()
         boundary = torch.sigmoid(logits[0] / 2 + logits[1].flip(-1) / 2)
@@ -214,6 +229,23 @@ class IRNet(nn.Module):
         self.eval()
         self.mean_shift.zero_()
         self.mean_shift.copy_(torch.stack([self.maps(photo)[1].mean(dim=(1, 2)) for photo in photos]).mean(dim=0))
+
+
+def canvas_size(size: tuple[int, int], canvas: Canvas, multiple: int) -> tuple[int, int]:
+    """The size (H', W') of the canvas of a photo (H, W): no side is shorter than the photo's, so nothing is cut.
+
+    Args:
+        size: of the photo.
+        canvas: the shortest that a side may be; "photo" for any.
+        multiple: both sides are multiples of it: the coarsest stride of the network.
+
+    Example:
+        >>> canvas_size((375, 500), 512, 16), canvas_size((375, 500), "photo", 16), canvas_size((480, 640), 512, 16)
+        ((512, 512), (384, 512), (512, 640))
+    """
+    least = 1 if canvas == "photo" else canvas
+    height, width = (-(-max(side, least) // multiple) * multiple for side in size)
+    return height, width
 
 
 def pooled(level: Tensor, stride: int) -> Tensor:

@@ -47,7 +47,7 @@ class DiskNeed:
         if self.needed - self.held > self.free:
             raise WeaksegError(
                 f"{self.folder}: the run needs about {size_text(self.needed)} of disk, {size_text(self.free)} are free;"
-                " give --out on a larger disk, fewer photos, or a higher localize.stride"
+                " give --out on a larger disk, fewer photos, a higher localize.stride or localize.full=false"
             )
 
 
@@ -66,8 +66,9 @@ def needed_bytes(context: Context) -> int:
     sizes = _sizes(train)
     for size in sizes:
         height, width = working_size(size, recipe.data.long_side)
-        cells = strided_size((height, width), recipe.localize.stride)
-        per_photo += 2 * (tags + 1) * cells[0] * cells[1] if "localize" in stages else 0
+        rows, columns = strided_size((height, width), recipe.localize.stride)
+        cells = rows * columns + (height * width if recipe.localize.full else 0)
+        per_photo += 2 * (tags + 1) * cells if "localize" in stages else 0
         per_photo += affinity_method(recipe).label_bytes(height * width) if "relate" in stages else 0
         per_photo += len(recipe.mask_stages) * (MASK + CONFIDENCE) * size[0] * size[1]
     total = len(train) * per_photo / max(1, len(sizes))
