@@ -11,6 +11,7 @@ from weakseg.cli import planned
 from weakseg.export import command as exporting
 from weakseg.export.incoming import command as importing
 from weakseg.export.registry import EXPORTERS
+from weakseg.labelling import label as labelling
 from weakseg.report import doubtful, run, words
 from weakseg.report.html import page
 from weakseg.review import serve
@@ -58,6 +59,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(doubtful, "most_doubtful", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(labelling, "label", work)
     monkeypatch.setattr(importing, "import_reviews", work)
     monkeypatch.setattr(serve, "serve", work)
     command = shlex.split(line)[1:]

@@ -158,11 +158,12 @@ def open_photos(spec: str, per_part: int, *, split: str | None = None, levels: L
     Raises:
         WeaksegError: there is no photo, or a place that cannot be opened.
     """
-    if split is not None and (spec.startswith((SHARDS, PHOTOS)) or is_url(spec)):
+    plain = spec.startswith(PHOTOS) or (is_url(spec) and not spec.startswith(SHARDS)) or _is_plain_folder(spec)
+    if split is not None and (plain or spec.startswith(SHARDS)):
         raise WeaksegError(f"{spec}: has no splits; leave --split away")
     if spec.startswith(SHARDS):
         return _shards(spec.removeprefix(SHARDS), levels)
-    if spec.startswith(PHOTOS) or is_url(spec) or _is_plain_folder(spec):
+    if plain:
         place = spec.removeprefix(PHOTOS)
         found, missing = _below(place, levels), list(filter(None, [] if is_url(place) else [unread_line(Path(place))]))
         if not found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -13,12 +14,14 @@ from weakseg.errors import WeaksegError
 from weakseg.labelling.engines import Work
 from weakseg.labelling.index import INSTALL
 from weakseg.labelling.sinks import Task
+from weakseg.labelling.storage import Output
 from weakseg.labelling.tally import Tally
 from weakseg.labelling.work import label_part
 from weakseg.training.progress import warn
 
 RETRIES = 3
 """How often a part is begun again whose worker has died."""
+TRYING = "trying"
 _BLOCKS = 10_000
 
 
@@ -31,20 +34,21 @@ def label_with_ray(work: Work, advance: Callable[[int], object]) -> Iterator[Tal
         WeaksegError: Ray is not installed or does not answer, something cannot be written, or a part has killed its
             worker `RETRIES` times.
     """
+    if work.task.output.protocol == "memory":
+        raise WeaksegError(f"{work.task.output.url}: is of one process alone; choose another --out, or --engine local")
     try:
         ray: Any = import_module("ray")
         from ray.data import ActorPoolStrategy, DataContext
     except ImportError as error:
         raise WeaksegError(f"label --engine ray: needs {error.name}; {INSTALL}") from error
-    if work.task.output.protocol == "memory":
-        raise WeaksegError(f"{work.task.output.url}: is of one process alone; choose another --out, or --engine local")
     with _cluster(ray, work.workers.address):
         count, threads, gpus = _shares(ray, work)
         if work.task.output.local and len(ray.nodes()) > 1:
             warn(f"{work.task.output.url}: must be a folder that all machines of the cluster share")
         network = ray.put(work.network)
         context = DataContext.get_current()
-        context.enable_progress_bars = context.print_on_execution_start = False
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every data set
         items = [{"number": number, "part": pickle.dumps(work.photos.part(number))} for number in work.numbers]
         rows = (
             ray.data.from_items(items, override_num_blocks=min(len(items), _BLOCKS))
@@ -55,7 +59,6 @@ def label_with_ray(work: Work, advance: Callable[[int], object]) -> Iterator[Tal
                 fn_constructor_args=([network], work.task, threads),
                 num_cpus=threads,
                 num_gpus=gpus,
-                ray_remote_args_fn=lambda: {"max_task_retries": RETRIES},
             )
             .iter_rows()
         )
@@ -86,10 +89,35 @@ class _Worker:
         number, part = int(batch["number"][0]), pickle.loads(batch["part"][0])
         done: Tally | str
         try:
-            done = label_part(number, part, self._task, self._built)
+            with _counted(self._task.output, number):
+                done = label_part(number, part, self._task, self._built)
         except WeaksegError as error:
             done = str(error)
         return {"number": [number], "done": [pickle.dumps(done)]}
+
+
+@contextmanager
+def _counted(output: Output, number: int) -> Iterator[None]:
+    """Begin a part; how often is kept in a file, which is there until the part ends other than by a death.
+
+    Ray begins a task again as often as its worker dies, and a photo may be what kills it.
+
+    Raises:
+        WeaksegError: the part has been begun `RETRIES` times more than once.
+    """
+    name = f"{TRYING}/{number:06d}"
+    before = int(output.read(name) or b"0")
+    if before > RETRIES:
+        output.remove(name)
+        raise WeaksegError(
+            f"label: part {number} has killed its worker {before} times; leave out photos that are too large, or give "
+            "workers more memory, and go on with the same command"
+        )
+    output.write(name, str(before + 1).encode())
+    try:
+        yield
+    finally:
+        output.remove(name)
 
 
 @contextmanager
