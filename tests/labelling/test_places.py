@@ -264,6 +264,15 @@ def test_shards_have_ids(urls, ids):
     assert shard_ids(urls) == ids
 
 
+def test_names_that_look_like_patterns_are_names(lively_run, photos, tmp_path):
+    (tmp_path / "in [2024]").mkdir()
+    (tmp_path / "in [2024]" / "a.jpg").write_bytes(photos["p0.jpg"])
+    label(lively_run, str(tmp_path / "in [2024]"), str(tmp_path / "out"))
+    assert list(labelled.files(tmp_path / "out")) == ["a.png"]
+    write_tar(tmp_path / "[0].tar", [("a.jpg", photos["p0.jpg"])])
+    assert open_photos(f"shards:{tmp_path}/[0].tar", 1).parts == 1
+
+
 def test_ranges():
     assert expand("{0..1}-{08..10}.tar") == [f"{a}-{b}.tar" for a in "01" for b in ("08", "09", "10")]
     assert expand("one.tar") == ["one.tar"]

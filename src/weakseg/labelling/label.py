@@ -80,7 +80,7 @@ def label(
     per_part = shards or part or PER_PART
     network = read_network(run)
     photos = open_photos(data, per_part, split=split, levels=network.levels)
-    task = Task(output, shards, several=photos.count is None)
+    task = Task(output.absolute(), shards, several=photos.count is None)
     record = begin(job_of(network, photos, task, per_part), output, network.classes)
     tally, numbers = _gone_on(output, photos, retry)
     before = tally.photos

@@ -7,7 +7,7 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from weakseg.data.paths import IMAGE_SUFFIXES, is_image_name, list_images, uniqu
 from weakseg.data.sample import Array, Sample
 from weakseg.errors import WeaksegError
 from weakseg.labelling.shards import expand, members, shard_ids
-from weakseg.labelling.storage import PAUSE, TRIES, asked, fetch, is_url, open_place
+from weakseg.labelling.storage import PAUSE, TRIES, asked, fetch, is_pattern, is_url, open_place
 from weakseg.pipeline.newphotos.photos import source_photos
 
 SHARDS, PHOTOS = "shards:", "photos:"
@@ -170,7 +170,7 @@ def open_photos(spec: str, per_part: int, *, split: str | None = None, levels: L
             raise WeaksegError(f"{spec}: no images there; known are {', '.join(IMAGE_SUFFIXES)}")
     else:
         samples, missing = source_photos(spec, split)
-        found = [Photo(sample, _origin(sample)) for sample in samples]
+        found = [_of_source(sample) for sample in samples]
     return _listed(found, per_part, missing)
 
 
@@ -193,7 +193,7 @@ def _listed(photos: Sequence[Photo], per_part: int, missing: Sequence[str]) -> P
 def _shards(pattern: str, levels: Levels | None) -> Photos:
     urls: dict[str, None] = {}
     for name in expand(pattern):
-        if any(sign in name for sign in "*?["):
+        if is_pattern(name):
             system, path = open_place(name)
             found = asked(name, lambda system=system, path=path: system.glob(path))  # type: ignore[misc]
             urls.update(dict.fromkeys(_urls(name, system, sorted(found))))
@@ -213,7 +213,7 @@ def _shards(pattern: str, levels: Levels | None) -> Photos:
 def _below(place: str, levels: Levels | None) -> list[Photo]:
     """The photos below a folder or of a pattern, sorted; hidden files and folders are skipped."""
     system, root = open_place(place)
-    pattern = any(sign in root for sign in "*?[")
+    pattern = is_pattern(place)
     if is_url(place) or pattern:
         found = asked(place, lambda: system.glob(root) if pattern else system.find(root))
     else:
@@ -240,8 +240,12 @@ def _urls(place: str, system: object, paths: Sequence[str]) -> list[str]:
     return [str(system.unstrip_protocol(path)) for path in paths]  # type: ignore[attr-defined]
 
 
-def _origin(sample: Sample) -> str:
-    return str(sample.image) if isinstance(sample.image, Path) else sample.id
+def _of_source(sample: Sample) -> Photo:
+    """A photo of a data source, whatever directory a process works in."""
+    if not isinstance(sample.image, Path):
+        return Photo(sample, sample.id)
+    image = sample.image.absolute()
+    return Photo(replace(sample, image=image), str(image))
 
 
 def _digest(names: Iterator[str] | Sequence[str]) -> str:

@@ -48,7 +48,7 @@ def label_with_ray(work: Work, advance: Callable[[int], object]) -> Iterator[Tal
         network = ray.put(work.network)
         context = DataContext.get_current()
         context.enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every data set
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what ends the work is raised
         items = [{"number": number, "part": pickle.dumps(work.photos.part(number))} for number in work.numbers]
         rows = (
             ray.data.from_items(items, override_num_blocks=min(len(items), _BLOCKS))

@@ -33,6 +33,13 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
+def is_pattern(text: str) -> bool:
+    """Whether ``*``, ``?`` or ``[`` in a path or URL stand for other characters; not in the name of what is there."""
+    if not is_url(text):
+        return any(sign in text for sign in "*?[") and not os.path.exists(os.path.expanduser(text))
+    return any(sign in text for sign in ("*[" if text.startswith("http") else "*?["))
+
+
 @lru_cache(maxsize=256)
 def open_place(url: str) -> tuple[Any, str]:
     """The file system of a URL or local path, and the path on it.
@@ -99,6 +106,10 @@ class Output:
         given = open_place(self.url)[0].protocol
         return str(given if isinstance(given, str) else given[0])
 
+    def absolute(self) -> Output:
+        """The same folder, whatever directory a process works in."""
+        return self if is_url(self.url) else Output(os.path.abspath(os.path.expanduser(self.url)))
+
     def path(self, name: str) -> str:
         """The path of a file on the file system."""
         return posixpath.join(open_place(self.url)[1], name)
@@ -123,8 +134,11 @@ class Output:
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None if there is none. Raises WeaksegError as `asked`."""
-        system, path = open_place(self.url)[0], self.path(name)
-        return fetch(system.unstrip_protocol(path)) if asked(self.url, lambda: system.exists(path)) else None
+        system, path, url = open_place(self.url)[0], self.path(name), f"{self.url}/{name}"
+        if not asked(url, lambda: system.exists(path)):
+            return None
+        content: bytes = asked(url, lambda: system.cat_file(path))
+        return content
 
     def remove(self, name: str) -> None:
         """Remove a file that is there."""
