@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
+
 import common
 import document
 from tables import read
@@ -90,9 +92,10 @@ def written(found: Sequence[Measured], run: Path, data: str, cores: int) -> str:
     network = f"{settings['segment']['network']} on {settings['segment']['backbone']['name']}"
     looks = settings["predict"]
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("weakseg", "torch", "ray"))
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     told = (
         f"{best.photos} photos of `{data}`, `{network}`, scales {looks['scales']}, flip {str(looks['flip']).lower()}, "
-        f"working size {settings['data']['long_side']}. {machine['processor']}, {machine['cores']} cores, no GPU; seed "
+        f"working size {settings['data']['long_side']}. {machine['processor']}, {machine['cores']} cores, {gpu}; seed "
         f"{manifest['seed']}, {versions}, {datetime.now(UTC).date().isoformat()}."
     )
     costs = [

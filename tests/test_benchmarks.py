@@ -153,6 +153,7 @@ def test_what_doubt_is_worth(
     assert float(doubtful[0]) < 100
 
 
+@pytest.mark.slow
 def test_labelling_is_measured_and_reckoned_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Any
 ) -> None:

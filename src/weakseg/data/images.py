@@ -134,19 +134,21 @@ def read_mask(path: Path) -> Array:
 
 
 def encode_mask(values: Array, palette: Palette) -> bytes:
-    """Mask values, uint8 (H, W), as the bytes of a palette PNG with 256 RGB triples."""
-    image = Image.fromarray(values)
-    image.putpalette([channel for colour in palette for channel in colour])
+    """The bytes of the file that `write_mask` writes."""
     file = BytesIO()
-    image.save(file, format="PNG")
+    _palette_image(values, palette).save(file, format="PNG")
     return file.getvalue()
 
 
 def write_mask(path: Path, values: Array, palette: Palette) -> None:
     """Write mask values, uint8 (H, W), as a palette PNG with 256 RGB triples; atomic."""
-    content = encode_mask(values, palette)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    _save(path, _palette_image(values, palette))
+
+
+def _palette_image(values: Array, palette: Palette) -> Image.Image:
+    image = Image.fromarray(values)
+    image.putpalette([channel for colour in palette for channel in colour])
+    return image
 
 
 def write_gray(path: Path, values: Array) -> None:
