@@ -317,10 +317,10 @@ def test_an_encoded_mask_is_the_file(tmp_path: Path) -> None:
 
 def test_a_picture_is_read_from_its_content_too(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    Image.fromarray(RAMP).save(path)
+    Image.effect_noise((50, 40), 80).save(path)
     content = path.read_bytes()
     np.testing.assert_array_equal(read_image(Encoded("s3://a.png", content)), read_image(path))
-    for wrong, said in ((content[:-20], "cannot be read"), (b"hello", "no picture in a known format"), (b"", "empty")):
+    for wrong, said in ((content[:500], "cannot be read"), (b"hello", "no picture in a known format"), (b"", "empty")):
         with pytest.raises(WeaksegError, match=rf"^s3://b/a.png: {said}"):
             read_image(Encoded("s3://b/a.png", wrong))
     with pytest.raises(WeaksegError, match=r"^http://a.heic: .heic is not read; convert"):
