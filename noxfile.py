@@ -43,5 +43,5 @@ def lowest(session: nox.Session) -> Path:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     found = [re.match(r"([\w.\[\]-]+)\s*>=\s*([\w.]+)", text) for text in wanted]
     path = Path(session.create_tmp()) / "lowest.txt"
-    path.write_text("".join(f"{match[1]}=={match[2]}\n" for match in found if match), encoding="utf-8")
+    path.write_text("".join(f"{match[1].split('[')[0]}=={match[2]}\n" for match in found if match), encoding="utf-8")
     return path

@@ -168,6 +168,27 @@ def test_what_doubt_is_worth(
     assert float(doubtful[0]) < 100
 
 
+@pytest.mark.slow
+def test_labelling_is_measured_and_reckoned_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished_run: Any
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- table:label -->\n<!-- end -->\n", encoding="utf-8")
+    photos = f"voc:{finished_run.photos}"
+    run(monkeypatch, "label", finished_run.folder, photos, "--engines", "local", "--part", 2, "--into", page)
+    text = page.read_text(encoding="utf-8")
+    rates = [float(line.split(" | ")[4]) for line in text.splitlines() if line.startswith("| local | 1 | ")]
+    assert all(rate > 0 for rate in rates)
+    assert "12 photos of " in text
+    assert "seed 0" in text
+    machines = [line.split(" | ") for line in text.splitlines() if re.match(r"\| 10?0? \|", line)]
+    assert [cells[0] for cells in machines] == ["| 1", "| 10", "| 100"]
+    hours = [float(cells[3].removesuffix(" |")) for cells in machines]
+    assert hours[0] == hours[1] == hours[2]
+    rate = float(re.search(r"rate of a core above, ([\d.]+) photos", text)[1])  # type: ignore[index]
+    assert hours[0] == pytest.approx(10_000_000 / (64 * rate) / 3600, rel=0.01, abs=1)
+
+
 def test_calibration_error_is_the_distance_of_equal_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("doubt")
     expected = torch.linspace(0, 1, 100).numpy()

@@ -14,6 +14,7 @@ from weakseg.data.downloads import sets
 from weakseg.exporters import command as exporting
 from weakseg.exporters.incoming import command as importing
 from weakseg.exporters.registry import EXPORTERS
+from weakseg.labelling import label as labelling
 from weakseg.report import datalist, doubtful, run, scored, words
 from weakseg.report.html import page
 from weakseg.review import serve
@@ -57,6 +58,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(doubtful, "most_doubtful", work)
     monkeypatch.setattr(ablate, "ablate", plan)
     monkeypatch.setattr(exporting, "export", export)
+    monkeypatch.setattr(labelling, "label", work)
     monkeypatch.setattr(importing, "import_reviews", work)
     monkeypatch.setattr(serve, "serve", work)
     monkeypatch.setattr(datalist, "list_source", work)

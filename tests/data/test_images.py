@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from weakseg.data.images import overlay, read_image, read_mask, voc_palette, write_gray, write_image, write_mask
+from weakseg.data.images import (
+    Encoded,
+    encode_mask,
+    overlay,
+    read_image,
+    read_mask,
+    voc_palette,
+    write_gray,
+    write_image,
+    write_mask,
+)
 from weakseg.errors import WeaksegError
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -298,3 +308,20 @@ def test_grey_and_colour_files(tmp_path: Path) -> None:
     write_image(tmp_path / "c.jpg", image)
     with Image.open(tmp_path / "c.jpg") as written:
         assert written.format == "JPEG"
+
+
+def test_an_encoded_mask_is_the_file(tmp_path: Path) -> None:
+    write_mask(tmp_path / "a.png", RAMP, voc_palette())
+    assert encode_mask(RAMP, voc_palette()) == (tmp_path / "a.png").read_bytes()
+
+
+def test_a_picture_is_read_from_its_content_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.effect_noise((50, 40), 80).save(path)
+    content = path.read_bytes()
+    np.testing.assert_array_equal(read_image(Encoded("s3://a.png", content)), read_image(path))
+    for wrong, said in ((content[:500], "cannot be read"), (b"hello", "no picture in a known format"), (b"", "empty")):
+        with pytest.raises(WeaksegError, match=rf"^s3://b/a.png: {said}"):
+            read_image(Encoded("s3://b/a.png", wrong))
+    with pytest.raises(WeaksegError, match=r"^http://a.heic: .heic is not read; convert"):
+        read_image(Encoded("http://a.heic", b"hello"))

@@ -20,11 +20,8 @@ from weakseg.data.images import overlay, write_mask
 from weakseg.data.paths import IMAGE_SUFFIXES, list_images, unread_line
 from weakseg.data.sample import IGNORE, Array, Classes, Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.newphotos.network import RunNetwork, open_network
-from weakseg.pipeline.rundir.run import Run
-from weakseg.pipeline.stage import less_memory
+from weakseg.pipeline.newphotos.network import RunNetwork, read_network
 from weakseg.report.pictures import segmentation_sheet
-from weakseg.training.memory import allocating
 from weakseg.training.progress import warn
 
 
@@ -38,10 +35,9 @@ def load_segmenter(folder: str | os.PathLike[str], device: str = "cpu") -> Segme
     Raises:
         WeaksegError: no run or no such network there, or no such device here.
     """
-    run = Path(folder)
-    Run(run).read_recipe()
+    stored = read_network(Path(folder))
     try:
-        found = open_network(run, device)
+        found = stored.build(device)
     except WeaksegError as error:
         if not str(error).startswith("hardware: "):
             raise
@@ -117,8 +113,7 @@ class Segmenter(RunNetwork):
             WeaksegError: anything else, or a file that cannot be read.
         """
         image = photo_array(photo, self)
-        with allocating("the photo", less_memory(self.recipe)):
-            found = self.segment(image)
+        found = self.segment("the photo", image)
         return Segmentation(found.labels.numpy(), found.confidence.numpy(), image, self.classes)
 
     @overload

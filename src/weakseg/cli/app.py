@@ -15,6 +15,7 @@ import typer
 from weakseg import __version__
 from weakseg.cli.downloading import download
 from weakseg.cli.exporting import bring_in, export
+from weakseg.cli.labelling import label
 from weakseg.cli.looking import data, recipes, words
 from weakseg.cli.masks import evaluate, predict
 from weakseg.cli.planning import plan
@@ -28,7 +29,7 @@ app = typer.Typer(
     epilog=(
         "weakseg --install-completion teaches your shell to complete commands, options and names of recipes.\n\n"
         "Exit codes: 0 done, 1 failed by an error that is no fault of the input, 2 input that cannot be used, "
-        "130 interrupted: run, demo and ablate go on where they stopped."
+        "130 interrupted: run, demo, ablate and label go on where they stopped."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -37,7 +38,7 @@ app = typer.Typer(
 
 FAILED, WRONG_INPUT = 1, 2
 INTERRUPTED = 130  # what typer makes of Ctrl-C
-RESUMED = ("run", "demo", "ablate")
+RESUMED = ("run", "demo", "ablate", "label")
 """The commands that go on where they stopped."""
 
 
@@ -76,6 +77,7 @@ PANELS: dict[str, list[tuple[Callable[..., None], str]]] = {
         (review, "weakseg review runs/photos"),
         (evaluate, "weakseg evaluate masks --data voc:VOC2012 --split val"),
         (predict, "weakseg predict runs/photos new_photos --out masks"),
+        (label, "weakseg label runs/photos --data new_photos --out labels"),
         (export, "weakseg export runs/photos --to coco"),
         (words, "weakseg words runs/vwe --per-class 4"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,13 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _FORMATS = {1: "unsigned", 2: "signed", 3: "floating point"}
+
+
+class Openable(Protocol):
+    """A path, or what opens as one does."""
+
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]:
+        """The content as a file."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def is_stored_way(header: Header, mask_size: tuple[int, int]) -> bool:
     return header.sideways and mask_size == header.size and mask_size != header.size[::-1]
 
 
-def bands_of_tiff(path: Path) -> str | None:
+def bands_of_tiff(path: Openable) -> str | None:
     """Bands and bits of a TIFF that PIL cannot read, in words; None if it is no TIFF."""
     try:
         with path.open("rb") as file:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from io import BytesIO
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 import numpy as np
@@ -28,14 +30,39 @@ IGNORE = 255
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
 
 
-def read_image(path: Path, levels: Levels | None = None) -> Array:
+@dataclass(frozen=True)
+class Encoded:
+    """The content of a picture's file that comes from elsewhere than a disk.
+
+    Attributes:
+        name: where it comes from, for messages.
+        content: the bytes of the file.
+    """
+
+    name: str
+    content: bytes
+
+    @property
+    def suffix(self) -> str:
+        """That of the name, with the dot."""
+        return PurePosixPath(self.name).suffix
+
+    def open(self, mode: str = "rb") -> BytesIO:
+        """The content as a file."""
+        return BytesIO(self.content)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_image(path: Path | Encoded, levels: Levels | None = None) -> Array:
     """Read a picture of any mode as uint8 RGB (H, W, 3), turned upright by its EXIF tag.
 
     Transparent parts become white; the fourth band of a TIFF counts as opacity only where it looks like one
     (``is_opacity``). Grey of more than 8 bits is scaled from ``levels`` to 0..255.
 
     Args:
-        path: the file.
+        path: the file, or its content.
         levels: the values that become black and white, of pictures of more than 8 bits in one band. Without it 16-bit
             grey is scaled by its full range, and 32-bit integers and floats beyond 0..65535 and 0..1 from their
             minimum to their maximum.
@@ -123,11 +150,22 @@ def read_mask(path: Path) -> Array:
     return _decode(path, _mask_values)
 
 
+def encode_mask(values: Array, palette: Palette) -> bytes:
+    """The bytes of the file that `write_mask` writes."""
+    file = BytesIO()
+    _palette_image(values, palette).save(file, format="PNG")
+    return file.getvalue()
+
+
 def write_mask(path: Path, values: Array, palette: Palette) -> None:
     """Write mask values, uint8 (H, W), as a palette PNG with 256 RGB triples; atomic."""
+    _save(path, _palette_image(values, palette))
+
+
+def _palette_image(values: Array, palette: Palette) -> Image.Image:
     image = Image.fromarray(values)
     image.putpalette([channel for colour in palette for channel in colour])
-    _save(path, image)
+    return image
 
 
 def write_gray(path: Path, values: Array) -> None:
@@ -187,10 +225,10 @@ def size_text(array: Array) -> str:
     return f"{array.shape[1]}x{array.shape[0]}"
 
 
-def _decode(path: Path, convert: Callable[[ImageFile.ImageFile], Result]) -> Result:
+def _decode(path: Path | Encoded, convert: Callable[[ImageFile.ImageFile], Result]) -> Result:
     """Open a file and convert it; every way it can fail becomes one line that names it."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with Image.open(path.open("rb") if isinstance(path, Encoded) else path, formats=_FORMATS) as image:
             return convert(image)
     except WeaksegError as error:
         raise WeaksegError(f"{path}: {error}") from None
@@ -209,14 +247,15 @@ def _upright(image: Image.Image) -> Image.Image:
     return image
 
 
-def _unknown(path: Path) -> str:
+def _unknown(path: Path | Encoded) -> str:
     """Why a file that no decoder knows cannot be read, with the way out."""
     bands = bands_of_tiff(path)
     if bands:
         return f"{bands}: not read; save 3 bands of 8 bits, or 1 of 8 or 16 (gdal_translate -b 1 -b 2 -b 3 -scale)"
     if path.suffix.lower() in UNREAD_SUFFIXES:
         return f"{path.suffix.lower()} is not read; convert it to JPEG or PNG"
-    return "no picture in a known format" if path.stat().st_size else "empty file"
+    filled = path.content if isinstance(path, Encoded) else path.stat().st_size
+    return "no picture in a known format" if filled else "empty file"
 
 
 def _to_rgb(image: Image.Image, levels: Levels | None) -> Image.Image:

@@ -48,6 +48,10 @@ class Classes:
         except ValueError:
             raise one_of("class", name, self.names) from None
 
+    def listed(self) -> str:
+        """What a ``classes.txt`` says: a line per class, name and value with a tab between."""
+        return "".join(f"{name}\t{value}\n" for name, value in zip(self.names, self.values, strict=True))
+
     def multi_hot(self, tags: Sequence[str]) -> NDArray[np.float32]:
         """Tags as a float32 vector of C zeros and ones."""
         vector = np.zeros(len(self.names), dtype=np.float32)

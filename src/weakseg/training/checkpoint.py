@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +16,7 @@ from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
 Network = TypeVar("Network", bound=nn.Module)
+Weights = dict[str, Tensor]
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -23,11 +26,23 @@ def save_weights(path: Path, model: nn.Module) -> None:
         save_file(state, temporary)
 
 
+def read_weights(path: Path) -> Weights:
+    """Read the file of a network's state, without a network. Raises WeaksegError if it is missing or broken."""
+    with naming_weights(path):
+        return load_file(path)
+
+
 def load_weights(path: Path, model: nn.Module) -> None:
     """Read a network's state. Raises WeaksegError if the file is missing, broken or of another network."""
+    with naming_weights(path):
+        model.load_state_dict(load_file(path))
+
+
+@contextmanager
+def naming_weights(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with weights into one line that names their file."""
     try:
-        state: dict[str, Tensor] = load_file(path)
-        model.load_state_dict(state)
+        yield
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise WeaksegError(
@@ -35,9 +50,17 @@ def load_weights(path: Path, model: nn.Module) -> None:
         ) from error
 
 
-def trained(model: Network, weights: Path, device: torch.device) -> Network:
-    """Load a trained state and make the network ready for inference on ``device``. Raises as `load_weights`."""
-    load_weights(weights, model)
+def trained(model: Network, weights: Path | Weights, device: torch.device) -> Network:
+    """Load a trained state and make the network ready for inference on ``device``.
+
+    Raises:
+        WeaksegError: as `load_weights`, where the weights are a file.
+        RuntimeError: they are no file, and of another network; see `naming_weights`.
+    """
+    if isinstance(weights, Path):
+        load_weights(weights, model)
+    else:
+        model.load_state_dict(weights)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from weakseg.data.sample import Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.newphotos.network import open_network
+from weakseg.pipeline.newphotos.network import read_network
 from weakseg.pipeline.newphotos.predictions import Places, Predictions
-from weakseg.pipeline.stage import less_memory
-from weakseg.training.memory import allocating
 from weakseg.training.progress import track
 
 
@@ -31,7 +29,7 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
     Raises:
         WeaksegError: no such run, a folder that holds other masks, or no photo could be read.
     """
-    network = open_network(folder)
+    network = read_network(folder).build()
     written = Predictions(Places(out), photos, network.classes)
     written.check(overwrite)
     for photo in track(photos, "predict", len(photos)):
@@ -40,9 +38,7 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
         except WeaksegError as error:
             written.left_out[photo.id] = str(error)
             continue
-        with allocating(photo.id, less_memory(network.recipe)):
-            found = network.segment(image)
-        written.write(photo, image, network.classes.to_values(found.labels.numpy()))
+        written.write(photo, image, network.mask(photo.id, image).values)
     problems = list(written.left_out.values())
     if len(problems) == len(photos):
         raise WeaksegError(f"none of {len(photos)} images could be read; the first: {problems[0]}")

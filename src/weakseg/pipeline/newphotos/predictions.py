@@ -135,8 +135,7 @@ class Predictions:
         """
         folder = self.places.out
         with replacing(self.places.classes) as temporary:
-            pairs = zip(self.classes.names, self.classes.values, strict=True)
-            temporary.write_text("".join(f"{name}\t{value}\n" for name, value in pairs), encoding="utf-8")
+            temporary.write_text(self.classes.listed(), encoding="utf-8")
         with replacing(self.places.list) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(HEADER)
