@@ -129,10 +129,15 @@ def test_keys_decide_undo_and_two_windows_do_not_overwrite_each_other(finished_r
         two.page.keyboard.press("z")
         state(two, "accepted")
         assert session.store.read()[first].decision == "accepted"
+        had = session.photos[first].tags
+        assert two.page.locator("#given").inner_text() == (", ".join(had) or "none")
         two.page.keyboard.press("t")
         two.page.locator("#tags input[value=cow]").click()
         ready(two, first)
-        assert "cow" in (session.store.read()[first].tags or ()) or "cow" in session.photos[first].tags
+        given = session.store.read()[first].tags
+        assert given is not None
+        assert set(given) == set(had) ^ {"cow"}
+        assert two.page.locator("#given").inner_text() == (", ".join(given) or "none")
 
 
 @pytest.mark.parametrize("tool", ["g", "s"])
@@ -167,5 +172,7 @@ def test_it_fits_a_phone(finished_run: Any, tmp_path: Path, dark: bool) -> None:
     ):
         ready(opened, next(iter(session.photos)))
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        previous, following = (opened.page.locator(f"#{name}").bounding_box() for name in ("previous", "next"))
+        assert previous["y"] == following["y"], "the arrows stand in one line"
         assert opened.page.locator("#legend button").count() == 1 + len(tiny.CLASSES)
         assert not opened.errors

@@ -85,6 +85,7 @@ function tellState() {
   for (const button of document.querySelectorAll("#legend button")) button.setAttribute("aria-pressed", Number(button.dataset.value) === about.classes[chosen].value);
   $("hint").textContent = HINTS[tool];
   $("radius").textContent = `${$("size").value} px`;
+  $("given").textContent = photo ? photo.tags.join(", ") || "none" : "";
   if (!photo) return;
   for (const box of document.querySelectorAll("#tags input")) box.checked = photo.tags.includes(box.value);
   const held = new Set(photo.mask);
