@@ -19,6 +19,7 @@ from scipy.ndimage import distance_transform_edt, label
 import tiny
 import weakseg
 from browser import Tab
+from reviewing import at
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "walk.md"
@@ -32,14 +33,14 @@ class Walk:
 
     def __init__(self) -> None:
         text = PAGE.read_text(encoding="utf-8")
-        # Commands without a language, what they print as text.
-        found = re.findall(r"^```(text)?\n(.*?)^```", text, flags=re.S | re.M)
-        self.left = [(bool(kind), line) for kind, block in found for line in block.splitlines()]
+        found = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.S | re.M)
+        # Commands stand in blocks without a language, what they print in blocks of text.
+        self.left = [(kind, line) for kind, block in found for line in block.splitlines() if kind in ("", "text")]
 
     def next(self, start: str) -> list[str]:
         """The words of the page's next command, which must begin like this."""
-        told, line = self.left.pop(0)
-        assert not told, f"{line}: is printed by no command"
+        kind, line = self.left.pop(0)
+        assert not kind, f"{line}: is printed by no command"
         assert line.startswith(start), f"the page goes on with {line}, the test with {start}"
         return shlex.split(line)
 
@@ -48,7 +49,7 @@ class Walk:
         ended = tiny.weakseg(*self.next(start)[1:], *more)
         assert ended.code == 0, ended.err
         said = ended.out + ended.err
-        while self.left and self.left[0][0]:
+        while self.left and self.left[0][0] == "text":
             _, line = self.left.pop(0)
             assert line in said.splitlines(), f"not said: {line}\n{said}"
         return said
@@ -81,15 +82,6 @@ def shown(opened: Tab, other_than: str = "") -> str:
             "other => document.body.dataset.ready !== other && document.body.dataset.ready", arg=other_than
         ).json_value()
     )
-
-
-def at(opened: Tab, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
-    """Where a pixel of the photo is on the screen."""
-    box: Any = opened.page.locator("#view").bounding_box()
-    height, width = size
-    scale = min(box["width"] / width, box["height"] / height)
-    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
-    return left + (x + 0.5) * scale, top + (y + 0.5) * scale
 
 
 def correct(opened: Tab, truth: Any, made: Any) -> None:
