@@ -69,12 +69,19 @@ def look_at_the_report(running: Any) -> None:
         assert opened.requests == [address]
 
 
-def draw(running: Any, address: str) -> list[str]:
-    """Correct ten masks, accept one and reject one; the ids of those corrected."""
+def draw(running: Any, address: str, command: str) -> list[str]:
+    """Correct ten masks, accept one and reject one; the ids of those corrected.
+
+    Args:
+        running: the browser.
+        address: of the review.
+        command: that the page must say learns from them.
+    """
     samples = {sample.id: sample for sample in open_source("photos.csv").splits["train"]}
     made, names = masks(), []
     with tab(running, address) as opened:
         name = ""
+        assert opened.page.locator("#command", has_text="weakseg").inner_text() == command
         for key in ["ArrowRight"] * DRAWN + ["a", "r"]:
             name = shown(opened, other_than=name)
             if key == "ArrowRight":
@@ -106,7 +113,7 @@ def test_a_new_users_walk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with browser() as running:
         look_at_the_report(running)
         with walk.served("weakseg review") as address:
-            names = draw(running, address)
+            names = draw(running, address, walk.left[0][1])
     walk.run("weakseg run")
     after, made = figures(), masks()
     assert after["refine"] == before["refine"]

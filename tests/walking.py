@@ -17,7 +17,6 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 
 import tiny
-import weakseg
 from browser import Tab
 from reviewing import at
 
@@ -58,21 +57,21 @@ class Walk:
     def served(self, start: str) -> Iterator[str]:
         """The address of the server that the page's next command starts at a free port; Ctrl-C ends it."""
         command = [sys.executable, "-m", "weakseg", *self.next(start)[1:], "--port", "0"]
-        paths = os.pathsep.join([str(Path(weakseg.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-        server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths})
-        assert server.stderr is not None
-        try:
+        paths = os.pathsep.join(sys.path)  # the toys of the tests too, whose settings stand in the recipe
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}
+        ) as server:
+            assert server.stderr is not None
             said = ""
-            for line in server.stderr:
-                said += line
-                if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                    yield f"{found[0]}/"
-                    break
-            else:
-                raise AssertionError(said)
-        finally:
-            server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
+            try:
+                while not (found := re.search(r"http://127\.0\.0\.1:\d+", said)):
+                    line = server.stderr.readline()
+                    assert line, said
+                    said += line
+                yield f"{found[0]}/"
+            finally:
+                server.send_signal(signal.SIGINT)
+        assert server.returncode == 0
 
 
 def shown(opened: Tab, other_than: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from weakseg.errors import WeaksegError
 from weakseg.pipeline.outlook import prepare
 from weakseg.pipeline.rundir.contents import CONTENTS
 from weakseg.pipeline.rundir.provenance import FILES
-from weakseg.pipeline.rundir.run import Run
+from weakseg.pipeline.rundir.run import RECIPE, Run
+from weakseg.planning.plan import planned_before
 from weakseg.report.html.looks import PhotoList, photo_lists
 from weakseg.review.store import Store
 from weakseg.training.progress import bar, warn
@@ -29,6 +31,7 @@ class Session:
 
     Attributes:
         run: its directory.
+        data: the source that its photos are of.
         photos: by id, most doubtful first.
         doubts: of each, 0 to 1; None where nothing tells.
         made: reads what the run has made of a photo, labels (H, W).
@@ -36,6 +39,7 @@ class Session:
     """
 
     run: Path
+    data: str
     photos: Mapping[str, Sample]
     doubts: Mapping[str, float | None]
     made: PhotoList
@@ -45,6 +49,13 @@ class Session:
     def classes(self) -> Classes:
         """Of the masks."""
         return self.store.classes
+
+    @property
+    def next_command(self) -> str:
+        """The command that goes on with the run and learns from the reviews, for a shell."""
+        recipe = [] if planned_before(self.run) else [str(self.run / RECIPE)]
+        run = ["weakseg", "run", *recipe, "--data", self.data, "--out", str(self.run)]
+        return shlex.join([*run, f"data.reviews={self.store.file}"])
 
     def sample(self, name: str) -> Sample:
         """A photo by its id. Raises WeaksegError for any other text."""
@@ -86,12 +97,14 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     run = Run(folder)
     recipe, manifest = run.read_recipe(), run.read_manifest()
     CONTENTS.load(run.folder / FILES)
-    context = prepare(recipe, open_source(data or manifest["data"]), run, None)[0]
+    data = data or manifest["data"]
+    context = prepare(recipe, open_source(data), run, None)[0]
     role = "train" if what == "masks" else "val"
     photos = next((each for each in photo_lists(context) if each.role == role and each.judged), None)
     if photos is None:
         raise WeaksegError(f"{folder}: has made no {what}; review what it has with --what, or run those stages")
-    file = reviews or folder.absolute().with_name(f"{folder.absolute().name}-reviews") / REVIEWS
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    file = reviews or named.with_name(f"{named.name}-reviews") / REVIEWS
     if file.absolute().is_relative_to(folder.absolute()):
         raise WeaksegError(f"{file}: lies in the run, which reviews leave as it is; name another with --reviews")
     store = Store(file, context.train.classes)
@@ -99,7 +112,7 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     doubts = _doubts(photos)
     order = sorted(doubts, key=lambda name: -1.0 if doubts[name] is None else -2.0 - float(doubts[name] or 0))
     samples = {sample.id: sample for sample in photos.samples}
-    return Session(folder, {name: samples[name] for name in order}, doubts, photos, store)
+    return Session(folder, data, {name: samples[name] for name in order}, doubts, photos, store)
 
 
 def _doubts(photos: PhotoList) -> dict[str, float | None]:

@@ -292,7 +292,7 @@ function legend() {
 ask("api/run").then((answer) => answer.json()).then((found) => {
   about = found;
   $("title").textContent = `weakseg review: ${found.run}`;
-  $("command").textContent = `weakseg run ... data.reviews=${found.reviews}`;
+  $("command").textContent = found.next;
   legend();
   return show(0);
 }).catch((error) => tell(error.message));
