@@ -85,8 +85,8 @@ def main() -> None:
 
     run = Run(given.run)
     with browser() as running:
-        with tab(running, (given.run / "report.html").absolute().as_uri(), width=700, height=1100) as opened:
-            opened.page.locator("#photos").evaluate("section => section.scrollIntoView()")
+        with tab(running, (given.run / "report.html").absolute().as_uri(), width=620, height=1100) as opened:
+            opened.page.locator("#photos").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
             report = opened.page.screenshot()
         with tab(running, "about:blank", width=1240) as opened:
             opened.page.set_content(drawn(run, report))

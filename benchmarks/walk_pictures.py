@@ -46,7 +46,7 @@ def main() -> None:
     session = open_session(Path("runs/photos"), None, "masks")
     with browser() as running:
         with tab(running, Path("runs/photos/report.html").absolute().as_uri(), height=780) as opened:
-            opened.page.locator("#photos").evaluate("section => section.scrollIntoView()")
+            opened.page.locator("#photos").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
             keep(opened.page.screenshot(), docs / "images" / "walk-report.png", KILOBYTES, 960)
         with served(session) as address, tab(running, address, height=680) as opened:
             ready(opened, next(iter(session.photos)))

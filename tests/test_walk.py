@@ -75,13 +75,15 @@ def draw(running: Any, address: str, command: str) -> list[str]:
     Args:
         running: the browser.
         address: of the review.
-        command: that the page must say learns from them.
+        command: that learns from them, as the page must say.
     """
     samples = {sample.id: sample for sample in open_source("photos.csv").splits["train"]}
     made, names = masks(), []
     with tab(running, address) as opened:
         name = ""
-        assert opened.page.locator("#command", has_text="weakseg").inner_text() == command
+        assert opened.page.locator("#command", has_text="weakseg").inner_text() == command.replace(
+            "--data ", "--data csv:"
+        )
         for key in ["ArrowRight"] * DRAWN + ["a", "r"]:
             name = shown(opened, other_than=name)
             if key == "ArrowRight":

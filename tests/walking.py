@@ -71,7 +71,8 @@ class Walk:
                 yield f"{found[0]}/"
             finally:
                 server.send_signal(signal.SIGINT)
-        assert server.returncode == 0
+                said += server.stderr.read()  # or its last words would meet a closed pipe
+        assert server.returncode == 0, said
 
 
 def shown(opened: Tab, other_than: str = "") -> str:
