@@ -14,7 +14,8 @@ from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path.insert(0, str(TESTS))  # browser.py and reviewing.py, which the tests of the pages take too
+# browser.py and reviewing.py, which the tests of the pages take too, and the toys, whose settings their runs have.
+sys.path[:0] = [str(TESTS), str(TESTS / "toys")]
 
 
 def keep(png: bytes, out: Path, most: int, width: int | None = None) -> None:

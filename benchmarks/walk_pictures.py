@@ -44,13 +44,18 @@ def main() -> None:
     os.chdir(given.folder / "walk")
     document.publish(figures(json.loads(Path("figures.json").read_text(encoding="utf-8"))), "walk", docs / "walk.md")
     session = open_session(Path("runs/photos"), None, "masks")
+    reviews = session.store.read()
     with browser() as running:
         with tab(running, Path("runs/photos/report.html").absolute().as_uri(), height=780) as opened:
             opened.page.locator("#photos").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
-            keep(opened.page.screenshot(), docs / "images" / "walk-report.png", KILOBYTES, 960)
+            keep(opened.page.screenshot(), docs / "images" / "walk-report.webp", KILOBYTES, 960)
         with served(session) as address, tab(running, address, height=680) as opened:
-            ready(opened, next(iter(session.photos)))
-            keep(opened.page.screenshot(), docs / "images" / "walk-review.png", KILOBYTES, 960)
+            for name in session.photos:
+                ready(opened, name)
+                if (review := reviews.get(name)) is not None and review.mask is not None:
+                    break
+                opened.page.keyboard.press("ArrowRight")
+            keep(opened.page.screenshot(), docs / "images" / "walk-review.webp", KILOBYTES, 960)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from weakseg.cli import planned
 from weakseg.export import command as exporting
 from weakseg.export.incoming import command as importing
 from weakseg.export.registry import EXPORTERS
-from weakseg.report import doubtful, run, words
+from weakseg.report import datalist, doubtful, run, words
 from weakseg.report.html import page
 from weakseg.review import serve
 from weakseg.studies import ablate
@@ -50,6 +50,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
 
     (tmp_path / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datalist, "list_source", work)
     monkeypatch.setattr(run, "run_and_draw", work)
     monkeypatch.setattr(planned, "planned", work)
     monkeypatch.setattr(planned, "run_and_draw", work)

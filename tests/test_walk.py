@@ -98,6 +98,7 @@ def draw(running: Any, address: str, command: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_new_users_walk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     walk = Walk()
     assert walk.next("pip install") == ["pip", "install", ".[review,onnx]"]
