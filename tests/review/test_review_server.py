@@ -176,7 +176,7 @@ def test_the_command_that_learns_from_the_reviews_can_be_copied(client, session,
     assert shown == session.next_command
     ended = tiny.weakseg(*shlex.split(shown)[1:], "--dry-run")
     assert ended.code == 0, ended.err
-    assert "1 accepted" in ended.out + ended.err
+    assert "1 masks accepted" in ended.out + ended.err
     assert "to do" not in ended.out + ended.err
 
 
