@@ -20,6 +20,7 @@ from PIL import Image
 import browser
 import tiny
 import weakseg
+from browser import executable
 from weakseg.data.images import voc_palette
 from weakseg.ops.densecrf.crf import PRESETS
 from weakseg.recipes.loading import load_recipe
@@ -196,8 +197,21 @@ def test_calibration_error_is_the_distance_of_equal_groups(monkeypatch: pytest.M
     assert module.calibration_error(expected, expected - 0.25) == pytest.approx(0.25)
 
 
-def test_the_readme_s_picture_is_small() -> None:
-    assert (ROOT / "docs" / "images" / "demo.png").stat().st_size <= 300_000
+def test_the_pictures_of_the_pages_are_small() -> None:
+    images = ROOT / "docs" / "images"
+    assert (images / "demo.png").stat().st_size <= 300_000
+    assert (images / "opening.webp").stat().st_size <= 300_000
+    assert sum(path.stat().st_size for path in images.glob("walk-*")) <= 400_000
+
+
+@pytest.mark.slow
+def test_the_opening_picture(finished_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if executable() is None:
+        pytest.skip("no browser")
+    run(monkeypatch, "opening", finished_run.folder, "--out", tmp_path / "opening.webp")
+    with Image.open(tmp_path / "opening.webp") as picture:
+        assert picture.format == "WEBP"
+        assert picture.width == 1240
 
 
 def test_table_of_refinements() -> None:

@@ -50,6 +50,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
 
     (tmp_path / "benchmarks").symlink_to(DOCS.parent / "benchmarks")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datalist, "list_source", work)
     monkeypatch.setattr(run, "run_and_draw", work)
     monkeypatch.setattr(planned, "planned", work)
     monkeypatch.setattr(planned, "run_and_draw", work)

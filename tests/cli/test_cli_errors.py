@@ -29,7 +29,7 @@ def fails(tmp_path, photos):
 
     def run(*overrides, recipe="affinitynet", data=None):
         ended = tiny.weakseg(*tiny.run_arguments(data or photos, tmp_path / "run", *overrides, recipe=recipe))
-        assert not list((tmp_path / "run").glob("*/*")), "outputs of a run that failed"
+        assert not (tmp_path / "run").exists(), "a run that was refused leaves something"
         return tiny.error_line(ended)
 
     return run

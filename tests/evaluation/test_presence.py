@@ -69,3 +69,9 @@ def test_what_the_classifier_knows():
     }
     assert (found["classes"]["dog"]["recall"], found["classes"]["dog"]["precision"]) == (0, 0)
     assert not_learnt(found) == ["the classifier has not learnt dog: found on 0 of 2 photos"]
+
+
+def test_a_class_of_no_photo_is_no_warning(recwarn):
+    found = knowledge(torch.tensor([[0.9, 0.1], [0.8, 0.2]]), torch.tensor([[1, 0], [1, 0]]), CLASSES.names, "val")
+    assert found["classes"]["dog"]["average_precision"] is None
+    assert not recwarn.list

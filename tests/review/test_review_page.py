@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,51 +12,14 @@ from scipy.ndimage import distance_transform_edt
 
 import tiny
 from browser import Tab, browser, tab
+from reviewing import at, ready, served, state
 from weakseg.data.images import read_mask
 from weakseg.data.source import open_source
-from weakseg.review.session import Session, open_session
+from weakseg.review.session import open_session
 
 pytestmark = pytest.mark.slow
 PHOTOS, DRAWN = 14, 10
 DATA = f"scenes:{PHOTOS},seed=3"
-
-
-@contextmanager
-def served(session: Session) -> Iterator[str]:
-    """The address of a running server."""
-    uvicorn = pytest.importorskip("uvicorn")
-    from weakseg.review.server import build_app
-
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(build_app(session, port), log_level="warning"))
-        running = threading.Thread(target=server.run, args=([listening],), daemon=True)
-        running.start()
-        try:
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.should_exit = True
-            running.join(10)
-
-
-def ready(opened: Tab, name: str) -> None:
-    """Wait until a photo is shown and all of it written."""
-    opened.page.locator(f'body[data-ready="{name}"]').wait_for()
-
-
-def state(opened: Tab, text: str) -> None:
-    """Wait for what the page says of the photo."""
-    opened.page.locator("#state", has_text=re.compile(f"^{text}$")).wait_for()
-
-
-def at(opened: Tab, x: float, y: float, size: tuple[int, int]) -> tuple[float, float]:
-    """Where a pixel of the photo is on the screen."""
-    box: Any = opened.page.locator("#view").bounding_box()
-    height, width = size
-    scale = min(box["width"] / width, box["height"] / height)
-    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
-    return left + (x + 0.5) * scale, top + (y + 0.5) * scale
 
 
 def paint_truth(opened: Tab, truth: Any, made: Any) -> None:
@@ -129,10 +87,15 @@ def test_keys_decide_undo_and_two_windows_do_not_overwrite_each_other(finished_r
         two.page.keyboard.press("z")
         state(two, "accepted")
         assert session.store.read()[first].decision == "accepted"
+        had = session.photos[first].tags
+        assert two.page.locator("#given").inner_text() == (", ".join(had) or "none")
         two.page.keyboard.press("t")
         two.page.locator("#tags input[value=cow]").click()
         ready(two, first)
-        assert "cow" in (session.store.read()[first].tags or ()) or "cow" in session.photos[first].tags
+        given = session.store.read()[first].tags
+        assert given is not None
+        assert set(given) == set(had) ^ {"cow"}
+        assert two.page.locator("#given").inner_text() == (", ".join(given) or "none")
 
 
 @pytest.mark.parametrize("tool", ["g", "s"])
@@ -167,5 +130,7 @@ def test_it_fits_a_phone(finished_run: Any, tmp_path: Path, dark: bool) -> None:
     ):
         ready(opened, next(iter(session.photos)))
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        previous, following = (opened.page.locator(f"#{name}").bounding_box() for name in ("previous", "next"))
+        assert previous["y"] == following["y"], "the arrows stand in one line"
         assert opened.page.locator("#legend button").count() == 1 + len(tiny.CLASSES)
         assert not opened.errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shlex
 import sys
 from pathlib import Path
 
@@ -167,6 +168,16 @@ def test_reviews_lie_beside_the_run_and_never_in_it(finished_run, tmp_path):
     broken.write_text("{}\n")
     with pytest.raises(WeaksegError, match="line 1"):
         open_session(finished_run.folder, broken, "masks")
+
+
+def test_the_command_that_learns_from_the_reviews_can_be_copied(client, session, tmp_path):
+    client.post("/api/review", json={"id": "p1", "version": "", "decision": "accepted"})
+    shown = client.get("/api/run").json()["next"]
+    assert shown == session.next_command
+    ended = tiny.weakseg(*shlex.split(shown)[1:], "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "1 masks accepted" in ended.out + ended.err
+    assert "to do" not in ended.out + ended.err
 
 
 def test_the_command_says_what_is_wrong(finished_run, tmp_path, monkeypatch):

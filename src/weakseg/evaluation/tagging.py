@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from typing import Any
 
@@ -101,7 +102,9 @@ def knowledge(scores: torch.Tensor, tags: torch.Tensor, names: tuple[str, ...], 
 def _average_precision(scores: torch.Tensor, tags: torch.Tensor) -> list[float | None]:
     if not len(tags) or not scores.shape[1]:
         return [None] * scores.shape[1]
-    found = multilabel_average_precision(scores, tags, num_labels=scores.shape[1], average="none")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "No positive samples")  # such classes have None below
+        found = multilabel_average_precision(scores, tags, num_labels=scores.shape[1], average="none")
     values = [float(value) for value in found.reshape(-1)]
     present = (tags.sum(dim=0) > 0).tolist()
     return [value if there and not math.isnan(value) else None for value, there in zip(values, present, strict=True)]

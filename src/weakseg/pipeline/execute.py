@@ -18,7 +18,7 @@ from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.outlook import Outlook, look_ahead
 from weakseg.pipeline.rundir.provenance import write_photos
-from weakseg.pipeline.rundir.run import Run, now, open_folder
+from weakseg.pipeline.rundir.run import LOG, Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.device import build_fabric, describe, peak_memory_mib
@@ -63,7 +63,7 @@ def execute(
     # The processes of a run start here: one of them holds the directory for all.
     fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
     held = run.locked() if fabric.is_global_zero else nullcontext()
-    with held, logging_to(run.folder / "log.txt"):
+    with held, logging_to(run.folder / LOG):
         say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
         ahead = look_ahead(recipe, source, run, fabric, overwrite=overwrite)
         context = replace(ahead.context, rehearsal=rehearsal)

@@ -40,7 +40,7 @@ def serve(folder: Path, port: int, reviews: Path | None, what: What, data: str |
         taken = listening.getsockname()[1]
         say(f"review {len(session.photos)} photos at http://127.0.0.1:{taken} (Ctrl-C ends it)", "bold")
         say(f"every decision is written at once to {session.store.file}")
-        say(f"then: weakseg run ... data.reviews={session.store.file}")
+        say(f"then learn from them: {session.next_command}")
         with suppress(KeyboardInterrupt):  # the way to end it
             uvicorn.Server(uvicorn.Config(build_app(session, taken), log_level="warning")).run([listening])
         say(f"ended; reviews: {session.store.file}")

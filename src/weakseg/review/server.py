@@ -137,7 +137,7 @@ def _about(session: Session) -> dict[str, Any]:
     ]
     return {
         "run": session.run.absolute().name,
-        "reviews": str(session.store.file),
+        "next": session.next_command,
         "classes": entries,
         "photos": photos,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from weakseg.data.sample import Array, Classes, Sample
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.outlook import reopened
 from weakseg.pipeline.reviews import reviews_beside
-from weakseg.pipeline.rundir.run import Run
+from weakseg.pipeline.rundir.run import RECIPE, Run
+from weakseg.planning.plan import planned_before
 from weakseg.report.html.looks import PhotoList, photo_lists
 from weakseg.review.store import Store
 from weakseg.training.progress import bar, warn
@@ -26,6 +28,7 @@ class Session:
 
     Attributes:
         run: its directory.
+        data: the source that its photos are of.
         photos: by id, most doubtful first.
         doubts: of each, 0 to 1; None where nothing tells.
         made: reads what the run has made of a photo, labels (H, W).
@@ -33,6 +36,7 @@ class Session:
     """
 
     run: Path
+    data: str
     photos: Mapping[str, Sample]
     doubts: Mapping[str, float | None]
     made: PhotoList
@@ -42,6 +46,13 @@ class Session:
     def classes(self) -> Classes:
         """Of the masks."""
         return self.store.classes
+
+    @property
+    def next_command(self) -> str:
+        """The command that goes on with the run and learns from the reviews, for a shell."""
+        recipe = [] if planned_before(self.run) else [str(self.run / RECIPE)]
+        run = ["weakseg", "run", *recipe, "--data", self.data, "--out", str(self.run)]
+        return shlex.join([*run, f"data.reviews={self.store.file}"])
 
     def sample(self, name: str) -> Sample:
         """A photo by its id. Raises WeaksegError for any other text."""
@@ -80,7 +91,9 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     Raises:
         WeaksegError: there is no such run, it has no such masks, or the file of reviews holds anything else.
     """
-    context = reopened(Run(folder), data)
+    run = Run(folder)
+    context = reopened(run, data)
+    data = data or run.read_manifest()["data"]
     role = "train" if what == "masks" else "val"
     photos = next((each for each in photo_lists(context) if each.role == role and each.judged), None)
     if photos is None:
@@ -93,7 +106,7 @@ def open_session(folder: Path, reviews: Path | None, what: What, data: str | Non
     doubts = _doubts(photos)
     order = sorted(doubts, key=lambda name: -1.0 if doubts[name] is None else -2.0 - float(doubts[name] or 0))
     samples = {sample.id: sample for sample in photos.samples}
-    return Session(folder, {name: samples[name] for name in order}, doubts, photos, store)
+    return Session(folder, data, {name: samples[name] for name in order}, doubts, photos, store)
 
 
 def _doubts(photos: PhotoList) -> dict[str, float | None]:

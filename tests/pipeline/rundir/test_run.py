@@ -53,6 +53,30 @@ def test_one_process_at_a_time(run):
         pass
 
 
+def fail_in(run, line):
+    with run.locked():
+        for name in ("log.txt", "inputs.train.json"):
+            (run.folder / name).write_text("{}")
+        raise WeaksegError(line)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_is_refused_before_it_begins_leaves_nothing(tmp_path, there):
+    folder = tmp_path / "runs" / "deep" / "new"
+    if there:
+        folder.mkdir(parents=True)
+    with pytest.raises(WeaksegError, match="refused"):
+        fail_in(Run(folder), "refused")
+    assert list(tmp_path.rglob("*")) == ([folder.parents[1], folder.parent, folder] if there else [])
+
+
+def test_a_run_that_fails_after_it_has_begun_stays(run):
+    (run.folder / "recipe.yaml").write_text("name: tiny")
+    with pytest.raises(WeaksegError, match="disk"):
+        fail_in(run, "the disk is full")
+    assert {"log.txt", "recipe.yaml", "refine"} <= {path.name for path in run.folder.iterdir()}
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(WeaksegError, match="no weakseg run"):

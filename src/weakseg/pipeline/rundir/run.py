@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ REPORT = "report.html"
 RESULTS = ("metrics.json", "pictures", REPORT)
 """What ``evaluate`` writes beside the stages' folders, and what is made of that for people to look at."""
 KEPT_INPUTS = "inputs."
+LOCK = ".lock"
+LOG = "log.txt"
 
 
 def digest(content: Any) -> str:
@@ -128,7 +130,7 @@ class Run:
     def clear(self) -> None:
         """Remove all that a run has left, for one that starts afresh; what is known of the photos stays."""
         for path in self.folder.iterdir():
-            if path.name not in (".lock", "log.txt") and not path.name.startswith(KEPT_INPUTS):
+            if path.name not in (LOCK, LOG) and not path.name.startswith(KEPT_INPUTS):
                 _remove(path)
 
     def tidy(self, stages: Iterable[str]) -> None:
@@ -181,8 +183,12 @@ class Run:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for this process alone. Raises WeaksegError if another holds it."""
-        lock = FileLock(self.folder / ".lock", timeout=0)
+        """Hold the directory for this process alone. Raises WeaksegError if another holds it.
+
+        A run that is refused before it has begun leaves nothing: neither log nor directories that were made for it.
+        """
+        lock = FileLock(self.folder / LOCK, timeout=0)
+        made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -194,8 +200,21 @@ class Run:
             raise WeaksegError(f"{self.folder}: cannot write there ({error.strerror}); choose another --out") from error
         try:
             yield
+        except WeaksegError:
+            if not (self.folder / RECIPE).exists():
+                self._withdraw(made)
+            raise
         finally:
             lock.release()
+
+    def _withdraw(self, made: Iterable[Path]) -> None:
+        """Remove what a run writes before its recipe, and the directories that were made for it, deepest first."""
+        with suppress(OSError):  # such as a directory that holds something else by now
+            for path in self.folder.iterdir():
+                if path.name in (LOCK, LOG) or path.name.startswith(KEPT_INPUTS):
+                    path.unlink()
+            for path in made:
+                path.rmdir()
 
 
 def _remove(path: Path) -> None:
@@ -209,6 +228,6 @@ def open_folder(folder: Path) -> Run:
     """A new or existing run directory. Raises WeaksegError if the folder holds something else."""
     if folder.is_file():
         raise WeaksegError(f"{folder}: is a file; --out must name a directory")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECIPE).exists() and not (folder / ".lock").exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RECIPE).exists() and not (folder / LOCK).exists():
         raise WeaksegError(f"{folder}: holds files that are no weakseg run; choose an empty or new directory for --out")
     return Run(folder)

@@ -85,6 +85,7 @@ function tellState() {
   for (const button of document.querySelectorAll("#legend button")) button.setAttribute("aria-pressed", Number(button.dataset.value) === about.classes[chosen].value);
   $("hint").textContent = HINTS[tool];
   $("radius").textContent = `${$("size").value} px`;
+  $("given").textContent = photo ? photo.tags.join(", ") || "none" : "";
   if (!photo) return;
   for (const box of document.querySelectorAll("#tags input")) box.checked = photo.tags.includes(box.value);
   const held = new Set(photo.mask);
@@ -291,7 +292,7 @@ function legend() {
 ask("api/run").then((answer) => answer.json()).then((found) => {
   about = found;
   $("title").textContent = `weakseg review: ${found.run}`;
-  $("command").textContent = `weakseg run ... data.reviews=${found.reviews}`;
+  $("command").textContent = found.next;
   legend();
   return show(0);
 }).catch((error) => tell(error.message));
