@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import tiny
-from test_docs import commands
+from guides import DOCS, blocks, commands
 from weakseg.data.labels import VOC_NAMES
 from weakseg.pipeline import checks
 from weakseg.pipeline.networks import builders
@@ -20,7 +20,7 @@ from weakseg.recipes.recipe import Recipe
 
 COCO_NAMES = ("person", "bicycle", "car", *(f"thing {chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(77)))
 """Three of the eighty names, and as many others."""
-LINES = [line for document, line in commands() if document == "reproduce.md"]
+LINES = [line for block in blocks(DOCS / "reproduce.md") for line in commands(block)]
 FIRST = {line.split()[2]: line for line in reversed(LINES)}
 """The first command of each recipe; the others are slow tests."""
 

@@ -157,7 +157,11 @@ def reopened(run: Run, data: str | None = None, *, keep: bool = True) -> Context
     """
     recipe, spec = run.read_recipe(), data or run.read_manifest()["data"]
     CONTENTS.load(run.folder / FILES)  # what is known of unchanged photos is not read again
-    return prepare(recipe, open_source(spec), run, None, keep=keep)[0]
+    try:
+        source = open_source(spec)
+    except WeaksegError as error:
+        raise WeaksegError(f"{error}; the run was made with --data {spec}: give --data where that is now") from error
+    return prepare(recipe, source, run, None, keep=keep)[0]
 
 
 def prepare(
