@@ -14,10 +14,12 @@ from yaml import YAMLError
 
 from weakseg.errors import WeaksegError, one_of
 from weakseg.methods.registry import AFFINITIES, SEEDS
+from weakseg.recipes.moved import check_moved
 from weakseg.recipes.recipe import Recipe, recipe_kind
 from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.refine.registry import REFINEMENTS
 from weakseg.registry import Registry
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.settings import mistake
 
 Tree = dict[str, Any]
@@ -125,6 +127,7 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 
 def validate(tree: Tree) -> Recipe:
     """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
+    check_moved(tree)
     kind = _kind(tree)
     stages, refine = tree.get("stages"), tree.get("refine") or {}
     if isinstance(stages, list) and "relate" not in stages and isinstance(refine, dict) and "steps" not in refine:
@@ -141,11 +144,14 @@ def _kind(tree: Tree) -> type[Recipe]:
     seed = section.get("method", "cam") if isinstance(section, dict) else "cam"
     related = tree.get("relate")
     chosen = related.get("method", "affinitynet") if isinstance(related, dict) else "affinitynet"
+    segmented = tree.get("segment")
+    network = segmented.get("network", "deeplabv3plus") if isinstance(segmented, dict) else "deeplabv3plus"
     refined = tree.get("refine")
     steps = refined.get("steps", ()) if isinstance(refined, dict) else ()
     names: list[tuple[str, Registry[Any], Any]] = [
         ("classify.method", SEEDS, seed),
         ("relate.method", AFFINITIES, chosen),
+        ("segment.network", SEGMENTATION_NETWORKS, network),
     ]
     names += [("refine.steps", REFINEMENTS, step) for step in (steps if isinstance(steps, (list, tuple)) else ())]
     for key, registry, name in names:

@@ -19,6 +19,7 @@ from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, remove_temporary, replacing, write_json
 from weakseg.recipes.loading import validate
+from weakseg.recipes.moved import with_new_keys
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.log import MetricsLog
 from weakseg.training.train import WEIGHTS
@@ -158,7 +159,7 @@ class Run:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise WeaksegError(f"{path}: not readable as YAML; run the same `weakseg run` again to write it") from error
-        return validate(tree)
+        return validate(with_new_keys(tree) if isinstance(tree, dict) else tree)
 
     def write_classes(self, classes: Classes) -> None:
         """Keep the classes that the run is trained on."""
