@@ -21,7 +21,11 @@ classify: {method: toy-colours, options: {width: 100}}
 localize: {scales: [1.0], flip: false, stride: 2}
 relate: {method: toy-neighbours, toy_neighbours: {train: {epochs: 2, batch_size: 4, lr: 0.01}}}
 refine: {steps: [toy_blur, background], toy_blur: {side: 5}, background: {rule: constant, threshold: 0.3}}
-segment: {network: toy_pixels, toy_pixels: {width: 24}, augment: {crop: 64}, train: {epochs: 30, batch_size: 4, lr: 0.05, momentum: 0.9}}
+segment:
+  network: toy_pixels
+  toy_pixels: {width: 24}
+  augment: {crop: 64}
+  train: {epochs: 30, batch_size: 4, lr: 0.05, momentum: 0.9}
 hardware: {accelerator: cpu, threads: 1}
 """
 

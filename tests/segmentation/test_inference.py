@@ -16,8 +16,8 @@ from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.pipeline.networks import segmentation_network
 from weakseg.recipes.loading import load_recipe
 from weakseg.segmentation import inference as segmenting
-from weakseg.segmentation.inference import PredictSettings, probabilities, segment_photo
 from weakseg.segmentation.deeplabv3plus import DeepLabV3Plus
+from weakseg.segmentation.inference import PredictSettings, probabilities, segment_photo
 
 CPU = torch.device("cpu")
 

@@ -1,7 +1,7 @@
 """ResNet as first published (He, Zhang, Ren and Sun, CVPR 2016) and as DeepLabV2's Caffe weights want it.
 
-timm's ResNets halve the size in a block's 3x3 convolution and pool without a margin at the end; these do it in the first
-1x1 convolution, and pool with ``ceil_mode``.
+timm's ResNets halve the size in a block's 3x3 convolution and pool without a margin at the end; these do it in the
+first 1x1 convolution, and pool with ``ceil_mode``.
 """
 
 from __future__ import annotations

@@ -113,7 +113,9 @@ def _atrous_rates(machine: Machine, work: int, recipe: Recipe) -> Iterator[Choic
     stride = (recipe.segment.backbone or recipe.backbone).output_stride
     # At the paper's rates the outer taps see nothing in a crop of 256, and noise in a whole photo of 320.
     rates = [max(1, round(rate * 16 / stride * crop / ASPP_CROP)) for rate in (6, 12, 18)]
-    yield Choice(f"segment.{network}.atrous_rates", rates, f"6, 12 and 18 at stride 16 are made for crops of {ASPP_CROP}")
+    yield Choice(
+        f"segment.{network}.atrous_rates", rates, f"6, 12 and 18 at stride 16 are made for crops of {ASPP_CROP}"
+    )
 
 
 def _trainings(photos: Fingerprint, batch: int, recipe: Recipe) -> Iterator[Choice]:

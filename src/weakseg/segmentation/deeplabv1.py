@@ -36,6 +36,8 @@ class DeepLabV1Settings:
     thousands of steps to forget where the statistics began."""
     train_affine: bool = True
     """Train scale and shift of the head's batch normalisation; the released code does not."""
+    freeze_stem: bool = False
+    """Leave the first convolution of the backbone as it comes; so the released code."""
 
 
 class DeepLabV1(BackboneNetwork):
@@ -68,6 +70,8 @@ class DeepLabV1(BackboneNetwork):
         self.cls_conv = nn.Conv2d(width if self.large_fov else channels, n_labels, 1)
         for layer in batch_norms(self):
             layer.momentum = settings.batch_norm_momentum
+        if settings.freeze_stem:
+            next(layer for layer in backbone.modules() if isinstance(layer, nn.Conv2d)).requires_grad_(False)
         if self.large_fov and not settings.train_affine:
             self.bn_fov.requires_grad_(False)
             self.bn_fov2.requires_grad_(False)

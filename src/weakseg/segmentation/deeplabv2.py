@@ -72,9 +72,7 @@ class DeepLabV2(BackboneNetwork):
             (N, n_labels, h, w) each; a single one where there are no other sizes.
         """
         found = [self._at_one_size(images)]
-        for scale in self.scales:
-            smaller = F.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=False)
-            found.append(self._at_one_size(smaller))
+        found += [self._at_one_size(_smaller(images, scale)) for scale in self.scales]
         if len(found) == 1:
             return found
         size = found[0].shape[-2:]
@@ -93,6 +91,14 @@ class DeepLabV2(BackboneNetwork):
     def _at_one_size(self, images: Tensor) -> Tensor:
         features = self.backbone(images)[-1]
         return torch.stack([branch(features) for branch in self.aspp]).sum(dim=0)
+
+
+def _smaller(images: Tensor, scale: float) -> Tensor:
+    """Images (N, 3, H, W) at a smaller size, of a pixel at least."""
+    if min(images.shape[-2:]) * scale < 1:
+        size = [max(1, int(side * scale)) for side in images.shape[-2:]]
+        return F.interpolate(images, size, mode="bilinear", align_corners=False)
+    return F.interpolate(images, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
 def _branch(channels: int, n_labels: int, rate: int) -> nn.Conv2d:
