@@ -103,7 +103,7 @@ def test_it_computes_in_half_precision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("backbone", ["vgg16_20m", "test_convnext", "test_vit"])
+@pytest.mark.parametrize("backbone", ["test_convnext", "test_vit", pytest.param("vgg16_20m", marks=pytest.mark.slow)])
 def test_backbones_of_other_kinds_fit_or_are_refused_in_one_line(name: str, backbone: str) -> None:
     options = {"weights": "none", "output_stride": 8 if backbone == "vgg16_20m" else 16}
     if name == "deeplabv3plus" and backbone != "test_convnext":

@@ -69,8 +69,9 @@ class Backbone(nn.Module):
             return self._levels(images)
         height, width = images.shape[-2:]
         levels = self._levels(F.pad(images, (0, -width % self.cell, 0, -height % self.cell)))
-        pairs = zip(levels, self.strides, strict=True)
-        return [level[..., : -(-height // stride), : -(-width // stride)] for level, stride in pairs]
+        # ONNX divides towards zero, so no negative number here.
+        sizes = [((height + stride - 1) // stride, (width + stride - 1) // stride) for stride in self.strides]
+        return [level[..., :rows, :columns] for level, (rows, columns) in zip(levels, sizes, strict=True)]
 
     def _levels(self, images: Tensor) -> list[Tensor]:
         levels: list[Tensor] = self.features(images)

@@ -1,4 +1,4 @@
-"""What a network has learnt before a run, where that is more than the classes of ImageNet: more supervision than tags."""
+"""What a network had learnt before a run beyond the classes of ImageNet: that is more supervision than tags."""
 
 from __future__ import annotations
 
