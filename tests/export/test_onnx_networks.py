@@ -15,11 +15,19 @@ from weakseg.export import onnx
 from weakseg.export.deployed import AnyPooling, Deployed
 from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 
+QUICK = [("upernet", "tf_efficientnet_lite0"), ("deeplabv2", "test_resnet")]
+"""Pyramid pooling and padding that depend on the size; several sizes at once."""
 SIZES = [(1, 64, 64), (2, 33, 47), (1, 100, 131)]
 
 
-@pytest.mark.parametrize("backbone", ["tf_efficientnet_lite0", pytest.param("test_resnet", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", SEGMENTATION_NETWORKS.names())
+CASES = [
+    pytest.param(name, backbone, marks=[] if (name, backbone) in QUICK else pytest.mark.slow)
+    for name in SEGMENTATION_NETWORKS.names()
+    for backbone in ("tf_efficientnet_lite0", "test_resnet")
+]
+
+
+@pytest.mark.parametrize(("name", "backbone"), CASES)
 @torch.no_grad()
 def test_onnxruntime_equals_torch(name: str, backbone: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
