@@ -94,6 +94,8 @@ class BackboneNetwork(SegmentationNetwork):
 
     Args:
         backbone: the network below.
+        n_labels: number of classes with background.
+        settings: of ``Settings``.
 
     Attributes:
         align_corners: of the enlargement.
@@ -101,13 +103,18 @@ class BackboneNetwork(SegmentationNetwork):
 
     align_corners: ClassVar[bool] = False
 
-    def __init__(self, backbone: Backbone) -> None:
+    def __init__(self, backbone: Backbone, n_labels: int, settings: Any) -> None:
         super().__init__()
         self.backbone = backbone
         self.mean, self.std = backbone.mean, backbone.std
         if any(isinstance(layer, Conv2dSame) for layer in backbone.modules()):
             # TensorFlow's "same" padding shifts features by what a side lacks to whole cells.
             backbone.cell = math.lcm(backbone.cell, backbone.strides[-1])
+
+    @classmethod
+    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
+        """See `SegmentationNetwork.build`."""
+        return cls(backbone.build(), n_labels, settings)
 
     @abstractmethod
     def logits(self, images: Tensor) -> Tensor:

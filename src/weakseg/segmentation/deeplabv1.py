@@ -8,13 +8,13 @@ One dilated 3x3 convolution with a large field of view, a 1x1 convolution and a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from weakseg.backbones.backbone import Backbone, BackboneSettings
+from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.base import BackboneNetwork, batch_norms
 from weakseg.settings import PositiveInt, Unit, settings
 
@@ -58,7 +58,7 @@ class DeepLabV1(BackboneNetwork):
     """Names in semantic-segmentation-codebase, on the backbone wr38."""
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: DeepLabV1Settings) -> None:
-        super().__init__(backbone)
+        super().__init__(backbone, n_labels, settings)
         channels, width, rate = backbone.channels[-1], settings.width, settings.rate
         self.large_fov = settings.large_fov
         if self.large_fov:
@@ -75,11 +75,6 @@ class DeepLabV1(BackboneNetwork):
         if self.large_fov and not settings.train_affine:
             self.bn_fov.requires_grad_(False)
             self.bn_fov2.requires_grad_(False)
-
-    @classmethod
-    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
-        """See `weakseg.segmentation.base.SegmentationNetwork.build`."""
-        return cls(backbone.build(), n_labels, settings)
 
     def logits(self, images: Tensor) -> Tensor:
         """See `BackboneNetwork.logits`; at the backbone's output stride."""

@@ -7,14 +7,14 @@ network looks at the image at several sizes, and each pixel takes the strongest 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import torch
 from annotated_types import Gt, Le, MinLen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from weakseg.backbones.backbone import Backbone, BackboneSettings
+from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.base import BackboneNetwork
 from weakseg.settings import PositiveInt, settings
 
@@ -49,14 +49,9 @@ class DeepLabV2(BackboneNetwork):
     """Names in deeplab-pytorch, on the backbone resnet101_caffe."""
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: DeepLabV2Settings) -> None:
-        super().__init__(backbone)
+        super().__init__(backbone, n_labels, settings)
         self.scales, width = settings.scales, backbone.channels[-1]
         self.aspp = nn.ModuleList(_branch(width, n_labels, rate) for rate in settings.rates)
-
-    @classmethod
-    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
-        """See `weakseg.segmentation.base.SegmentationNetwork.build`."""
-        return cls(backbone.build(), n_labels, settings)
 
     def logits(self, images: Tensor) -> Tensor:
         """See `BackboneNetwork.logits`; the strongest of all sizes, at the backbone's output stride."""

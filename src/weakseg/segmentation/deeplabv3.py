@@ -7,12 +7,12 @@ library, as torchvision, puts another 3x3 convolution between.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPP
 from torch import Tensor, nn
 
-from weakseg.backbones.backbone import Backbone, BackboneSettings
+from weakseg.backbones.backbone import Backbone
 from weakseg.backbones.surgery import set_multi_grid
 from weakseg.segmentation.aspp import AsppSettings, rates_for, set_pooled_epsilon
 from weakseg.segmentation.base import BackboneNetwork
@@ -55,18 +55,13 @@ class DeepLabV3(BackboneNetwork):
     """Names in deeplab-pytorch, on the backbone resnet101_caffe."""
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: DeepLabV3Settings) -> None:
-        super().__init__(backbone)
+        super().__init__(backbone, n_labels, settings)
         rates, width = rates_for(backbone, "deeplabv3", settings), settings.decoder_channels
         if settings.multi_grid is not None:
             set_multi_grid(backbone.features, settings.multi_grid)
         self.aspp = ASPP(backbone.channels[-1], width, rates, separable=False, dropout=settings.dropout)
         self.classifier = nn.Conv2d(width, n_labels, 1)
         set_pooled_epsilon(self.aspp, settings.pooled_epsilon)
-
-    @classmethod
-    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
-        """See `weakseg.segmentation.base.SegmentationNetwork.build`."""
-        return cls(backbone.build(), n_labels, settings)
 
     def logits(self, images: Tensor) -> Tensor:
         """See `BackboneNetwork.logits`; at the backbone's output stride."""

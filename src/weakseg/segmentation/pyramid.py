@@ -21,7 +21,8 @@ class PyramidNetwork(BackboneNetwork):
 
     Args:
         backbone: the network below.
-        name: of the network, for messages.
+        n_labels: number of classes with background.
+        settings: of ``Settings``.
 
     Raises:
         WeaksegError: the backbone has fewer than two such levels.
@@ -29,10 +30,11 @@ class PyramidNetwork(BackboneNetwork):
 
     align_corners: ClassVar[bool] = True
 
-    def __init__(self, backbone: Backbone, name: str) -> None:
-        super().__init__(backbone)
+    def __init__(self, backbone: Backbone, n_labels: int, settings: Any) -> None:
+        super().__init__(backbone, n_labels, settings)
         self.used = [index for index, stride in enumerate(backbone.strides) if stride >= FINEST]
         if len(self.used) < 2:
+            name = type(self).__name__.lower()
             raise WeaksegError(f"{name} needs two levels of stride {FINEST} or more; here are {backbone.strides}")
         self.channels = [backbone.channels[index] for index in self.used]
 

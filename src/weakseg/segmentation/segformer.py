@@ -6,11 +6,11 @@ One linear layer per level brings all levels to one width; enlarged and joined, 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
 
-from weakseg.backbones.backbone import Backbone, BackboneSettings
+from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.pyramid import PyramidNetwork
 from weakseg.settings import PositiveInt, settings
 
@@ -38,11 +38,6 @@ class Segformer(PyramidNetwork):
     Settings: ClassVar[type[Any]] = SegformerSettings
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: SegformerSettings) -> None:
-        super().__init__(backbone, "segformer")
+        super().__init__(backbone, n_labels, settings)
         width, depth = settings.decoder_channels, max(3, len(self.channels))
         self.add_decoder(SegformerDecoder([3, *self.channels], depth, width), width, n_labels, kernel=1)
-
-    @classmethod
-    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
-        """See `weakseg.segmentation.base.SegmentationNetwork.build`."""
-        return cls(backbone.build(), n_labels, settings)

@@ -6,12 +6,12 @@ Pyramid pooling on the coarsest level, then a feature pyramid down to stride 4, 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor
 
-from weakseg.backbones.backbone import Backbone, BackboneSettings
+from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.pyramid import PyramidNetwork
 from weakseg.settings import PositiveInt, settings
 
@@ -39,14 +39,9 @@ class UPerNet(PyramidNetwork):
     Settings: ClassVar[type[Any]] = UPerNetSettings
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: UPerNetSettings) -> None:
-        super().__init__(backbone, "upernet")
+        super().__init__(backbone, n_labels, settings)
         width, depth = settings.decoder_channels, max(3, len(self.channels))
         self.add_decoder(UPerNetDecoder([3, 0, *self.channels], depth, width), width, n_labels, kernel=1)
-
-    @classmethod
-    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Self:
-        """See `weakseg.segmentation.base.SegmentationNetwork.build`."""
-        return cls(backbone.build(), n_labels, settings)
 
     def arranged(self, images: Tensor, levels: list[Tensor]) -> list[Tensor]:
         """See `PyramidNetwork.arranged`: the decoder leaves the first two out."""
