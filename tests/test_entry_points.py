@@ -21,7 +21,11 @@ classify: {method: toy-colours, options: {width: 100}}
 localize: {scales: [1.0], flip: false, stride: 2}
 relate: {method: toy-neighbours, toy_neighbours: {train: {epochs: 2, batch_size: 4, lr: 0.01}}}
 refine: {steps: [toy_blur, background], toy_blur: {side: 5}, background: {rule: constant, threshold: 0.3}}
-segment: {network: toy_pixels, augment: {crop: 64}, train: {epochs: 30, batch_size: 4, lr: 0.05, momentum: 0.9}}
+segment:
+  network: toy_pixels
+  toy_pixels: {width: 24}
+  augment: {crop: 64}
+  train: {epochs: 30, batch_size: 4, lr: 0.05, momentum: 0.9}
 hardware: {accelerator: cpu, threads: 1}
 """
 
@@ -42,6 +46,7 @@ def test_a_recipe_of_toys_alone_runs(tmp_path: Path):
     finished = weakseg.open_run(tmp_path / "run")
     assert finished.recipe.classify.options.width == 100
     assert finished.recipe.relate.chosen.train.epochs == 2
+    assert finished.recipe.segment.chosen.width == 24
     # A square of the colour that the tag names: without learning anything the masks are nearly right.
     assert finished.scores["refine"]["scores"]["miou_present"] > 0.8
     assert finished.scores["predict"]["scores"]["miou_present"] > 0.8

@@ -41,10 +41,11 @@ selftrain:
   train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
   views: {scales: [0.5], flip: false}
 segment:
+  network: deeplabv3plus
   backbone: *network
   augment: {crop: 64, scale: [0.5, 1.0]}
   train: {epochs: 3, batch_size: 4, lr: 0.01, momentum: 0.9}
-predict: {scales: [0.5], flip: false}
+predict: {scales: [0.5], flip: false, crf: null}
 hardware: {accelerator: cpu, threads: 1, checkpoint_seconds: 0}
 """
 """Over any recipe that is shipped. The network learns nothing in these steps, and need not."""

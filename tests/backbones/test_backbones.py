@@ -225,7 +225,7 @@ def test_random_weights_depend_on_the_seed_alone() -> None:
         ({"name": "resnet50.nobody"}, r"backbone 'resnet50.nobody': .*nobody"),
         ({"name": "test_resnet", "output_stride": 4}, "unknown output_stride '4'; available: 8, 16, 32"),
         ({"name": "vgg11", "output_stride": 16}, "cannot have output_stride 16; use 32"),
-        ({"name": "test_resnet", "batch_norm": "none"}, "unknown batch_norm 'none'; available: frozen, affine, train"),
+        ({"name": "test_resnet", "batch_norm": "none"}, "unknown batch_norm 'none'; available: frozen, affine, stat"),
     ],
 )
 def test_mistakes_are_told_in_one_line(options: dict[str, object], message: str) -> None:

@@ -67,7 +67,7 @@ def fails(tmp_path, photos):
         ),
         ("relate.method=irnet", "refine.steps has walk, which needs relate.method=affinitynet", "boundary_walk"),
         ("localize.background.rule=own", "localize.background.rule is own", "constant or power"),
-        ("segment.train.batch_size=1", "segment: train.batch_size", "at least 2"),
+        ("segment.train.batch_size=1", "segment.train.batch_size", "at least 2"),
         ("localize.scales=[0.0001]", "localize.scales", "0.1"),
         ("data.val=vall", "'vall'", "available: train, val"),
         ("just words", "'just words'", "key.path=value"),

@@ -124,7 +124,7 @@ def test_a_part_in_flight_stops_at_a_mask_that_cannot_be_written(lively_run, pho
 
 def test_few_photos_are_in_memory(lively_run, photos, tmp_path, monkeypatch):
     held, most = [], []
-    network = work.BuiltNetwork
+    network = work.RunNetwork
 
     def read(self, photo, before=network.read):
         held.append(photo.id)

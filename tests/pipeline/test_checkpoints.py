@@ -136,3 +136,21 @@ def test_a_wrong_file_is_told_before_anything_is_written(trained, tmp_path: Path
         assert key in line
         assert str(file) in line
     assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
+def test_a_given_segmentation_network_is_taken_as_it_is(tmp_path: Path):
+    photos, small = tiny.write_photos(tmp_path / "photos"), "segment.deeplabv1={width: 8, rate: 1}"
+    choice = ("segment.network=deeplabv1", small)
+    first = tiny.run_arguments(photos, tmp_path / "first", "stages=[segment]", "segment.targets=truth", *choice)
+    assert tiny.weakseg(*first).code == 0
+    weights = tmp_path / "first" / "segment" / "weights.safetensors"
+    more = ("stages=[segment,predict,evaluate]", f"segment.checkpoint={weights}", *choice)
+    ended = tiny.weakseg(*tiny.run_arguments(photos, tmp_path / "second", *more))
+    assert ended.code == 0, ended.err
+    kept = load_file(tmp_path / "second" / "segment" / "weights.safetensors")
+    assert all(torch.equal(value, kept[name]) for name, value in load_file(weights).items())
+    assert Run(tmp_path / "second").record("segment")["summary"]["steps"] == 0
+    assert "is a trained segmentation network: masks that it has learnt from are not known here" in ended.out
+    other = ("stages=[segment,predict,evaluate]", f"segment.checkpoint={weights}", "segment.network=deeplabv2")
+    line = tiny.error_line(tiny.weakseg(*tiny.run_arguments(photos, tmp_path / "third", *other)))
+    assert f"segment.checkpoint: {weights}: " in line

@@ -97,7 +97,7 @@ def test_many_photos_without_a_tag_make_rare_labels_count_more():
 def test_grey_photos_do_without_a_dense_crf():
     found = planned(replace(ANIMALS, grey=True), recipe="auto")
     assert (found.selftrain.views.crf, found.predict.crf) == (None, None)
-    assert found.segment.pooled_epsilon > planned(ANIMALS, recipe="auto").segment.pooled_epsilon
+    assert found.segment.chosen.pooled_epsilon > planned(ANIMALS, recipe="auto").segment.chosen.pooled_epsilon
     assert planned(ANIMALS, recipe="auto").predict.crf == "deeplabv2"
 
 
@@ -110,8 +110,8 @@ def test_grey_photos_do_without_a_dense_crf():
     ],
 )
 def test_atrous_rates_follow_the_crop(machine, given, rates):
-    assert planned(ANIMALS, machine, "auto", given).segment.atrous_rates == rates
-    tiny = planned(replace(ANIMALS, size=(64, 64), long_side=64), machine, "auto", given).segment.atrous_rates
+    assert planned(ANIMALS, machine, "auto", given).segment.chosen.atrous_rates == rates
+    tiny = planned(replace(ANIMALS, size=(64, 64), long_side=64), machine, "auto", given).segment.chosen.atrous_rates
     assert tiny[0] >= 1
     assert tiny < rates
 

@@ -6,7 +6,7 @@ import pytest
 
 from weakseg.backbones.backbone import BackboneSettings
 from weakseg.errors import WeaksegError
-from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.loading import load_recipe, validate, validate_stored
 
 
 @pytest.fixture
@@ -89,3 +89,15 @@ def test_the_backbone_of_a_stage_takes_the_rest_from_the_recipes() -> None:
     assert own.build().strides[-1] == 8
     resnet = BackboneSettings("resnet50.tv_in1k", output_stride=16, dilation=False, batch_norm="frozen", weights="hub")
     assert load_recipe("cpn").relate.backbone == resnet
+
+
+@pytest.mark.parametrize("section", ["relate", "refine", "segment"])
+def test_a_run_keeps_its_recipe_when_a_method_that_it_did_not_use_is_gone(section: str) -> None:
+    stored = load_recipe("auto").model_dump(mode="json")
+    stored[section]["gone"] = {"steps": 3}
+    with pytest.raises(WeaksegError, match=rf"unknown key {section}\.gone"):
+        validate(stored)
+    assert validate_stored(stored) == load_recipe("auto")
+    stored["relate"]["method"] = "gone"
+    with pytest.raises(WeaksegError, match=r"relate\.method: unknown affinity"):
+        validate_stored(stored)

@@ -16,8 +16,8 @@ from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.pipeline.networks import segmentation_network
 from weakseg.recipes.loading import load_recipe
 from weakseg.segmentation import inference as segmenting
+from weakseg.segmentation.deeplabv3plus import DeepLabV3Plus
 from weakseg.segmentation.inference import PredictSettings, probabilities, segment_photo
-from weakseg.segmentation.networks import SegmentationNet
 
 CPU = torch.device("cpu")
 
@@ -35,8 +35,8 @@ class Network(SimpleNamespace):
         return F.avg_pool2d(views, 2)
 
 
-def network() -> SegmentationNet:
-    return cast(SegmentationNet, Network(mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), seen=[]))
+def network() -> DeepLabV3Plus:
+    return cast(DeepLabV3Plus, Network(mean=(0.5, 0.5, 0.5), std=(0.2, 0.2, 0.2), seen=[]))
 
 
 def test_the_mean_of_scales_and_flips(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:

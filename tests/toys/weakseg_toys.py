@@ -23,6 +23,7 @@ from weakseg.methods.base import AffinityMethod, BuildBackbone, ReadMaps, SeedMe
 from weakseg.ops.maps import resize_maps, strided_size
 from weakseg.refine.background import BackgroundSettings, add_background
 from weakseg.refine.base import RefinementStep
+from weakseg.segmentation.base import SegmentationNetwork
 from weakseg.settings import PositiveInt, settings
 from weakseg.training.optim import Schedule
 from weakseg.training.sampling import ExampleSource
@@ -163,29 +164,31 @@ class Blur(RefinementStep):
         return replace(maps, scores=torch.lerp(scores, mean, flat).cpu())
 
 
-class Pixels(nn.Module):
-    """A segmentation network that looks at colours alone."""
+@settings
+class PixelsSettings:
+    """Of `Pixels`."""
 
+    width: PositiveInt = 16
+    """Of the hidden layer."""
+
+
+class Pixels(SegmentationNetwork):
+    """A segmentation network that looks at colours alone; the backbone is of no use to it."""
+
+    Settings: ClassVar[type[Any]] = PixelsSettings
+    batch_statistics: ClassVar[bool] = False
     mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
-    def __init__(self, n_labels: int) -> None:
+    def __init__(self, n_labels: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(3, 16, 1), nn.ReLU(), nn.Conv2d(16, n_labels, 1))
+        self.layers = nn.Sequential(nn.Conv2d(3, width, 1), nn.ReLU(), nn.Conv2d(width, n_labels, 1))
+
+    @classmethod
+    def build(cls, backbone: BackboneSettings, n_labels: int, settings: Any) -> Pixels:
+        return cls(n_labels, settings.width)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
-
-    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        total = F.cross_entropy(self(images), labels, ignore_index=255, reduction="sum")
-        return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
-
-    def new_parameters(self) -> list[nn.Parameter]:
-        return list(self.parameters())
-
-
-def build_pixels(backbone: BackboneSettings, n_labels: int) -> Pixels:
-    """A `Pixels`; the backbone is of no use to it."""
-    return Pixels(n_labels)
 
 
 class CountsExporter(Exporter):

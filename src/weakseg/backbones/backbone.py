@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from weakseg.backbones.pyramids import build_pyramid, channels_last, sketch_pyramid
-from weakseg.backbones.surgery import BatchNormMode, hold_batch_norm, remove_dilation, set_batch_norm
+from weakseg.backbones.surgery import BatchNormMode, by_batch, hold_batch_norm, remove_dilation, set_batch_norm
 from weakseg.backbones.weights import load_weights
 from weakseg.errors import WeaksegError
 from weakseg.settings import PositiveInt, settings
@@ -42,7 +42,7 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         # Batch statistics would be counted twice.
-        self.recompute = recompute and batch_norm != "train" and hasattr(features, "set_grad_checkpointing")
+        self.recompute = recompute and not by_batch(batch_norm) and hasattr(features, "set_grad_checkpointing")
         if recompute and not self.recompute:
             logger.info("recompute: %s keeps everything, it cannot compute again", type(features).__name__)
         self.features = features
@@ -62,14 +62,16 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> list[Tensor]:
         """Normalised images (N, 3, H, W) -> level i as (N, channels[i], ⌈H / strides[i]⌉, ⌈W / strides[i]⌉).
 
-        Old networks whose convolutions leave out the border (Inception, Xception) give a little less.
+        Old networks whose convolutions leave out the border (Inception, Xception) give a little less, Caffe's ResNets a
+        row or column more where a side is even at stride 2.
         """
         if self.cell == 1:
             return self._levels(images)
         height, width = images.shape[-2:]
         levels = self._levels(F.pad(images, (0, -width % self.cell, 0, -height % self.cell)))
-        pairs = zip(levels, self.strides, strict=True)
-        return [level[..., : -(-height // stride), : -(-width // stride)] for level, stride in pairs]
+        # ONNX divides towards zero, so no negative number here.
+        sizes = [((height + stride - 1) // stride, (width + stride - 1) // stride) for stride in self.strides]
+        return [level[..., :rows, :columns] for level, (rows, columns) in zip(levels, sizes, strict=True)]
 
     def _levels(self, images: Tensor) -> list[Tensor]:
         levels: list[Tensor] = self.features(images)
@@ -123,15 +125,15 @@ class BackboneSettings:
 
     name: str = "tf_efficientnet_lite0"
     """Any timm network that can return feature maps for images of any size, with or without the tag of its weights; or
-    wr38, vgg16_20m, vgg16_20m_d4."""
+    wr38, vgg16_20m, vgg16_20m_d4, vgg16_20m_d12, resnet50_caffe, resnet101_caffe."""
     output_stride: PositiveInt = 16
     """Stride of the coarsest level, 8, 16 or 32. Networks that cannot change theirs (transformers, VGG, WR38) take only
     the one that they have, whatever it is."""
     dilation: bool = True
     """Whether dilation makes up for removed strides. Without it strides are removed and nothing else."""
     batch_norm: BatchNormMode = "frozen"
-    """What of the batch normalisation is trained: nothing ("frozen"), weight and bias ("affine"), statistics too
-    ("train")."""
+    """What of the batch normalisation is trained: nothing ("frozen"), weight and bias ("affine"), the statistics alone
+    ("statistics"), all ("train")."""
     weights: str = "packaged"
     """"packaged" (tf_efficientnet_lite0 alone), "hub" (timm's, from the internet), "none", or a file."""
     recompute: bool = False

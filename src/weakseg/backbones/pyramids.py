@@ -13,6 +13,7 @@ import timm
 import torch
 from torch import nn
 
+from weakseg.backbones.caffe_resnet import CaffeResNet
 from weakseg.backbones.vgg16 import VGG16
 from weakseg.backbones.wr38 import WR38
 from weakseg.errors import WeaksegError, one_of
@@ -22,8 +23,12 @@ OWN: dict[str, Callable[..., nn.Module]] = {
     "wr38": WR38,
     "vgg16_20m": VGG16,
     "vgg16_20m_d4": partial(VGG16, fc6_dilation=4),
+    "vgg16_20m_d12": partial(VGG16, fc6_dilation=12),
+    "resnet50_caffe": partial(CaffeResNet, (3, 4, 6, 3)),
+    "resnet101_caffe": partial(CaffeResNet, (3, 4, 23, 3)),
 }
-"""The networks of AffinityNet, SEAM and CPN; fc6 of VGG16 has dilation 1 for CAMs and 4 for affinities."""
+"""The networks of AffinityNet, SEAM and CPN; fc6 of VGG16 has dilation 1 for CAMs, 4 for affinities and 12 for
+DeepLab-LargeFOV. Caffe's ResNets are those of DeepLabV2."""
 
 # How timm's transformers are told to take other image sizes than their own.
 _ANY_SIZE: tuple[dict[str, Any], ...] = ({}, {"dynamic_img_size": True}, {"strict_img_size": False})

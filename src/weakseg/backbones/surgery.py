@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MethodType
 from typing import Any, Literal, get_args
 
@@ -11,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from weakseg.errors import one_of
+from weakseg.errors import WeaksegError, one_of
 
-BatchNormMode = Literal["frozen", "affine", "train"]
+BatchNormMode = Literal["frozen", "affine", "statistics", "train"]
 
 
 def remove_dilation(network: nn.Module, natural: nn.Module) -> None:
@@ -43,24 +44,56 @@ def set_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
 
     Args:
         network: any network.
-        mode: "frozen": neither statistics nor weight and bias; "affine": weight and bias only; "train": all.
+        mode: "frozen": neither statistics nor weight and bias; "affine": weight and bias only; "statistics": these
+            only, each batch normalised by its own; "train": all.
 
     Raises:
         WeaksegError: no such mode.
     """
     if mode not in get_args(BatchNormMode):
         raise one_of("batch_norm", mode, get_args(BatchNormMode))
-    if mode == "frozen":
+    if mode in ("frozen", "statistics"):
         for module in _batch_norms(network):
             module.requires_grad_(False)
-            forget_inputs(module)
+            if mode == "frozen":
+                forget_inputs(module)
 
 
 def hold_batch_norm(network: nn.Module, mode: BatchNormMode) -> None:
     """Put batch normalisation with frozen statistics back into evaluation mode."""
-    if mode != "train":
+    if not by_batch(mode):
         for module in _batch_norms(network):
             module.eval()
+
+
+def by_batch(mode: BatchNormMode) -> bool:
+    """Whether a batch is normalised by its own statistics in training, which needs 2 photos."""
+    return mode in ("statistics", "train")
+
+
+def set_multi_grid(features: nn.Module, grid: Sequence[int]) -> None:
+    """Multiply the dilation in the blocks of the last stage, in place (DeepLabV3, section 3.2.1).
+
+    Args:
+        features: a network that describes its levels as timm does, such as a ResNet.
+        grid: a factor for each block.
+
+    Raises:
+        WeaksegError: the last stage has another number of blocks.
+    """
+    info: Any = features.feature_info
+    name = info.module_name()[-1]
+    parts = dict(features.named_modules())
+    blocks = list(parts[name].children()) if name in parts else []
+    if len(blocks) != len(grid):
+        raise WeaksegError(
+            f"multi_grid has {len(grid)} factors; the last stage of this backbone has {len(blocks)} blocks"
+        )
+    for block, factor in zip(blocks, grid, strict=True):
+        for layer in block.modules():
+            if isinstance(layer, nn.Conv2d) and layer.kernel_size > (1, 1) and not isinstance(layer.padding, str):
+                layer.dilation = tuple(side * factor for side in layer.dilation)
+                layer.padding = tuple(side * factor for side in layer.padding)
 
 
 class _FixedNorm(torch.autograd.Function):

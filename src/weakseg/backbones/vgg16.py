@@ -20,7 +20,8 @@ class VGG16(nn.Module):
     is turned inside.
 
     Args:
-        fc6_dilation: of the 3x3 convolution fc6; the released CAM network has 1, the affinity network 4.
+        fc6_dilation: of the 3x3 convolution fc6; the released CAM network has 1, the affinity network 4,
+            DeepLab-LargeFOV 12.
 
     Attributes:
         feature_info: its levels as timm describes them; the last three are the taps conv4, conv5 and conv5fc of

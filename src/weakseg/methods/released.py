@@ -15,6 +15,8 @@ irn resnet50_irn           ``IRNet(build("resnet50", ...))``
 SEAM, CPN                  ``Seam(build("wr38", ...), 20)``, ``Cpn(...)``
 SIPE, AE-SIPE              ``Sipe(build("resnet50", ...), 20)``, ``AeSipe(...)``
 VWE, VWL-L                 ``VWE(build("resnet50", ...), 20)``, with resnet101 for VWL-L
+seamv1 (DeepLabV1)         ``DeepLabV1(build("wr38", ...), 21, ...)``
+deeplab-pytorch V2, V3     ``DeepLabV2(build("resnet101_caffe", ...), 21, ...)``, DeepLabV3 with multi_grid 1, 2, 4
 =========================  ==========================================================
 
 A network class says in ``RELEASED`` which tensors are which. The classes are VOC's in VOC's order. The images that the
@@ -50,7 +52,7 @@ def load_checkpoint(model: nn.Module, path: Path) -> None:
         WeaksegError: the file cannot be read, is of another network, or the authors have no such network.
     """
     state, own = {key.removeprefix("module."): value for key, value in read_state(path).items()}, model.state_dict()
-    if any(key.startswith(OWN_BACKBONE) for key in state):
+    if any(key.startswith(OWN_BACKBONE) for key in state) or set(state) == set(own):
         put_state(model, {key: state[key] for key in state if key in own}, str(path), state.keys() - own.keys())
     else:
         put_released(model, state, str(path))
@@ -74,7 +76,7 @@ def put_released(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     own = model.state_dict()
     found, left_out = {}, []
     for key, value in state.items():
-        name = _name(key.removeprefix("module."), {**BACKBONES, **heads})
+        name = _name(key.removeprefix("module."), heads)
         if name in own:
             # Codebooks are stored as 1x1 convolutions.
             found[name] = value.flatten(1) if own[name].dim() == 2 else value
@@ -83,9 +85,10 @@ def put_released(model: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     put_state(model, found, source, left_out)
 
 
-def _name(key: str, table: Mapping[str, str]) -> str:
+def _name(key: str, heads: Mapping[str, str]) -> str:
     """The name here of a tensor there; "" for one that is stored under another name too."""
-    if key.startswith(ALIASES):
+    if key.startswith(ALIASES) and not key.startswith(tuple(heads)):
         return ""
+    table = {**BACKBONES, **heads}
     begin = max((begin for begin in table if key.startswith(begin)), key=len)
     return table[begin] + key.removeprefix(begin)

@@ -233,10 +233,14 @@ def _instances(context: Context) -> dict[str, Any]:
 
 
 def _selftrain_settings(recipe: Recipe) -> Any:
-    own = recipe.segment
-    built = [own.network, own.decoder_channels, own.atrous_rates, own.pooled_epsilon]
-    network = [*built, own.balance, plain(backbone_of(recipe, "selftrain"))]
+    network = [*_network_settings(recipe), plain(backbone_of(recipe, "selftrain"))]
     return [plain(recipe.selftrain), recipe.data.long_side, *network, weights_key(recipe, "selftrain")]
+
+
+def _network_settings(recipe: Recipe) -> list[Any]:
+    """What the segmentation network is built with: its own settings, not those of others."""
+    own = recipe.segment
+    return [own.network, plain(own.chosen), own.balance, own.frozen_levels]
 
 
 def _taught_list(context: Context) -> Any:
@@ -267,7 +271,9 @@ def _selftrain(context: Context) -> dict[str, Any]:
 
 
 def _segment_settings(recipe: Recipe) -> Any:
-    return [plain(recipe.segment), plain(backbone_of(recipe, "segment")), weights_key(recipe, "segment")]
+    own, backbone = recipe.segment, plain(backbone_of(recipe, "segment"))
+    trained = None if own.checkpoint is not None else [own.targets, own.start, plain(own.augment), plain(own.train)]
+    return [*_network_settings(recipe), trained, backbone, weights_key(recipe, "segment")]
 
 
 def _segment_inputs(context: Context) -> Any:
@@ -281,6 +287,8 @@ def _segment(context: Context) -> dict[str, Any]:
     images, read = context.reviews.taught(context.train), cast(Callable[[Sample], Array], context.read_taught_mask)
     fresh = section.start == "backbone"
     network = segmentation_network(context.recipe, len(context.train.classes), pretrained=fresh)
+    if section.checkpoint is not None:
+        return context.trainer.keep(network, context.folder("segment"), title="segment")
     if not fresh:
         load_weights(context.run.weights_path("selftrain"), network)
     if context.recipe.uses_true_masks:

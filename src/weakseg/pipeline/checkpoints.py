@@ -24,7 +24,11 @@ def check_checkpoints(recipe: Recipe, run: Run, classes: Classes) -> None:
                 "it elsewhere"
             )
         origin = Run(path.parent.parent)
-        if stage == "classify" and path == origin.weights_path(stage) and (origin.folder / RECIPE).exists():
+        if (
+            stage in ("classify", "segment")
+            and path == origin.weights_path(stage)
+            and (origin.folder / RECIPE).exists()
+        ):
             known = origin.read_classes().names
             if known != classes.names:
                 raise WeaksegError(

@@ -7,6 +7,7 @@ from typing import Any
 from weakseg.errors import WeaksegError
 from weakseg.evaluation.presence import Presence
 from weakseg.evaluation.tagging import Knowledge
+from weakseg.pipeline.pretraining import pretraining_lines
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.progress import say, warn
 from weakseg.training.train import rise_line
@@ -18,7 +19,8 @@ LEARNT = 0.5
 def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
     """One line per doubt of a run's manifest; none where every tag was learnt and has its pixels."""
     summaries = {name: record.get("summary") or {} for name, record in manifest["stages"].items()}
-    lines = [rise_line(name, summary["rose"]) for name, summary in summaries.items() if "rose" in summary]
+    lines = pretraining_lines(manifest)
+    lines += [rise_line(name, summary["rose"]) for name, summary in summaries.items() if "rose" in summary]
     known = summaries.get("classify", {}).get("tags")
     if known:
         lines += not_learnt(known)

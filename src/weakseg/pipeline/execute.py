@@ -17,6 +17,7 @@ from weakseg.pipeline.checks import TRAINED
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import weights_origin
 from weakseg.pipeline.outlook import Outlook, look_ahead
+from weakseg.pipeline.pretraining import more_than_imagenet
 from weakseg.pipeline.rundir.provenance import write_photos
 from weakseg.pipeline.rundir.run import LOG, Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages
@@ -121,7 +122,11 @@ def _write_manifest(
             "reviews": context.reviews.manifest(),
             "taken": {"maps": recipe.localize.maps, "masks": recipe.refine.masks},  # what another code has made
             "weights": {
-                name: {"origin": weights_origin(recipe, name), "trained": run.weights_hash(name)}
+                name: {
+                    "origin": weights_origin(recipe, name),
+                    "more_than_imagenet": more_than_imagenet(recipe, name),
+                    "trained": run.weights_hash(name),
+                }
                 for name in recipe.stages
                 if name in TRAINED
             },

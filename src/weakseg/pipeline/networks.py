@@ -18,9 +18,9 @@ from weakseg.methods.registry import AFFINITIES, SEEDS
 from weakseg.methods.released import load_checkpoint
 from weakseg.pipeline.rundir.run import Run, file_hash
 from weakseg.recipes.recipe import Recipe
-from weakseg.recipes.schema import SegmentSettings
 from weakseg.recipes.stages import StageName
-from weakseg.segmentation.networks import DECODER_CHANNELS, SEGMENTATION_NETWORKS, SegmentationNet
+from weakseg.segmentation.base import SegmentationNetwork
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.training.checkpoint import Network
 from weakseg.training.seeding import derive_seed
 
@@ -89,38 +89,23 @@ def affinity_network(recipe: Recipe, *, pretrained: bool) -> nn.Module:
     return _started(network, recipe, "relate", pretrained=pretrained)
 
 
-def _refuse_deeplabs(section: SegmentSettings) -> None:
-    """Raise WeaksegError where a network that is not DeepLabV3+ is given settings of it."""
-    for key, usual in (("decoder_channels", DECODER_CHANNELS), ("atrous_rates", None)):
-        if getattr(section, key) != usual:
-            way = "null" if usual is None else usual
-            raise WeaksegError(f"segment.{key}: {section.network} is not DeepLabV3+; set it to {way}")
-
-
 def segmentation_network(
     recipe: Recipe, n_classes: int, *, pretrained: bool, stage: StageName = "segment"
-) -> nn.Module:
+) -> SegmentationNetwork:
     """The segmentation network of selftrain or segment, with ``n_classes`` + 1 outputs.
 
     ``pretrained`` as for `seed_method`.
     """
-    section = backbone_of(recipe, stage)
-    if not pretrained:
+    section, own = backbone_of(recipe, stage), recipe.segment
+    given = stage == "segment" and own.checkpoint is not None
+    if given or not pretrained:
         section = replace(section, weights="none")
-    own = recipe.segment
-    width = {} if own.decoder_channels == DECODER_CHANNELS else {"decoder_channels": own.decoder_channels}
-    if own.network != "deeplabv3plus":
-        _refuse_deeplabs(own)
     with _seeded(recipe, stage):
-        network = SEGMENTATION_NETWORKS.get(own.network)(section, n_classes + 1, **width)
-    if isinstance(network, SegmentationNet):
-        network.balance = own.balance
-        network.set_pooled_epsilon(own.pooled_epsilon)
-        if own.atrous_rates is not None:
-            network.set_atrous_rates(own.atrous_rates)
-    elif own.balance:
-        raise WeaksegError(f"segment.balance: {own.network} brings a loss of its own; set it to 0")
-    return network
+        network = SEGMENTATION_NETWORKS.get(own.network).build(section, n_classes + 1, own.chosen)
+    network.balance = own.balance
+    if own.frozen_levels:
+        network.freeze_levels(own.frozen_levels)
+    return _started(network, recipe, "segment", pretrained=pretrained) if given else network
 
 
 def builders(recipe: Recipe, names: Sequence[str], *, pretrained: bool) -> dict[str, Callable[[], nn.Module]]:

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 
 from weakseg.data.sample import ImageSet
 from weakseg.data.source import Source, open_source, training_warnings
+from weakseg.errors import WeaksegError
 from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import check_enough, check_lists, check_run
 from weakseg.pipeline.inputs import readable, reduced

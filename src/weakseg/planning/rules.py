@@ -26,6 +26,8 @@ UNTAGGED = 0.2
 GIB = 1 << 30
 ASPP_CROP = 513
 """Side of the crops that DeepLabV3+'s atrous rates were published with."""
+WITH_ASPP = ("deeplabv3plus", "deeplabv3")
+"""Networks whose atrous rates and pooled features depend on crops and photos."""
 TIGHT = 6 * GIB
 """Free memory below which photos are looked at and learnt from smaller and in smaller batches."""
 
@@ -51,8 +53,7 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
     work = min(photos.long_side, longest)
     batch = 8 if tight else 16
     yield from _sizes(photos, machine, work, longest)
-    if recipe.segment.network == "deeplabv3plus":
-        yield _atrous_rates(machine, work, recipe)
+    yield from _atrous_rates(machine, work, recipe)
     yield from _trainings(photos, batch, recipe)
     yield from _walks(work)
     if photos.grey:
@@ -64,8 +65,10 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
         yield Choice("predict.crf", None, "no colours that a dense CRF could go by")
         # On magnetic tiles the variance of pooled features is 2e-5 (1.05 on voc-animals), and the running mean lags
         # behind the weights by more: whole photos came out in one label.
-        yield Choice("segment.pooled_epsilon", 1.0, "grey photos look alike as a whole")
-    if photos.untagged >= UNTAGGED * photos.photos and recipe.segment.network == "deeplabv3plus":
+        if recipe.segment.network in WITH_ASPP:
+            key = f"segment.{recipe.segment.network}.pooled_epsilon"
+            yield Choice(key, 1.0, "grey photos look alike as a whole")
+    if photos.untagged >= UNTAGGED * photos.photos:
         # With all pixels alike the network learns to say background everywhere.
         yield Choice("segment.balance", 0.5, f"{photos.untagged} photos have no tag: rare labels count more")
     if tight:
@@ -104,13 +107,18 @@ def _crop(machine: Machine, work: int) -> tuple[int, int]:
     return _multiple(0.8 * work, 32, least=64, most=largest), largest
 
 
-def _atrous_rates(machine: Machine, work: int, recipe: Recipe) -> Choice:
+def _atrous_rates(machine: Machine, work: int, recipe: Recipe) -> Iterator[Choice]:
     """Rates of ASPP that reach as large a part of a crop as the paper's do."""
+    network = recipe.segment.network
+    if network not in WITH_ASPP:
+        return
     crop, _ = _crop(machine, work)
     stride = (recipe.segment.backbone or recipe.backbone).output_stride
     # At the paper's rates the outer taps see nothing in a crop of 256, and noise in a whole photo of 320.
     rates = [max(1, round(rate * 16 / stride * crop / ASPP_CROP)) for rate in (6, 12, 18)]
-    return Choice("segment.atrous_rates", rates, f"6, 12 and 18 at stride 16 are made for crops of {ASPP_CROP}")
+    yield Choice(
+        f"segment.{network}.atrous_rates", rates, f"6, 12 and 18 at stride 16 are made for crops of {ASPP_CROP}"
+    )
 
 
 def _trainings(photos: Fingerprint, batch: int, recipe: Recipe) -> Iterator[Choice]:

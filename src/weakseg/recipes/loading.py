@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,10 +15,12 @@ from yaml import YAMLError
 
 from weakseg.errors import WeaksegError, one_of
 from weakseg.methods.registry import AFFINITIES, SEEDS
+from weakseg.recipes.moved import check_moved, with_new_keys
 from weakseg.recipes.recipe import Recipe, recipe_kind
 from weakseg.recipes.shipped import overlay_files, recipe_files
 from weakseg.refine.registry import REFINEMENTS
 from weakseg.registry import Registry
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.settings import mistake
 
 Tree = dict[str, Any]
@@ -125,6 +128,7 @@ def load_recipe(name: str, overlays: Sequence[str] = (), overrides: Sequence[str
 
 def validate(tree: Tree) -> Recipe:
     """Check a tree of plain values. Raises WeaksegError naming the first wrong key."""
+    check_moved(tree)
     tree = _with_backbones(tree)
     kind = _kind(tree)
     stages, refine = tree.get("stages"), tree.get("refine") or {}
@@ -134,6 +138,22 @@ def validate(tree: Tree) -> Recipe:
         return kind.model_validate(tree)
     except ValidationError as error:
         raise WeaksegError(_told(error, kind)) from error
+
+
+def validate_stored(tree: Tree) -> Recipe:
+    """The recipe of a finished run, which may have keys of before and settings of methods that are not here any more.
+
+    Settings of a method that the run did not use are passed over. Raises WeaksegError as `validate`.
+    """
+    tree = with_new_keys(tree)
+    kind = _kind(tree)
+    for section in ("relate", "refine", "segment"):
+        own, declared = tree.get(section), cast(Any, kind.model_fields[section].annotation)
+        if isinstance(own, dict):
+            names = {field.name for field in fields(declared)}
+            kept = {name: value for name, value in own.items() if name in names or not isinstance(value, dict)}
+            tree = tree | {section: kept}
+    return validate(tree)
 
 
 def _with_backbones(tree: Tree) -> Tree:
@@ -153,11 +173,14 @@ def _kind(tree: Tree) -> type[Recipe]:
     seed = section.get("method", "cam") if isinstance(section, dict) else "cam"
     related = tree.get("relate")
     chosen = related.get("method", "affinitynet") if isinstance(related, dict) else "affinitynet"
+    segmented = tree.get("segment")
+    network = segmented.get("network", "deeplabv3plus") if isinstance(segmented, dict) else "deeplabv3plus"
     refined = tree.get("refine")
     steps = refined.get("steps", ()) if isinstance(refined, dict) else ()
     names: list[tuple[str, Registry[Any], Any]] = [
         ("classify.method", SEEDS, seed),
         ("relate.method", AFFINITIES, chosen),
+        ("segment.network", SEGMENTATION_NETWORKS, network),
     ]
     names += [("refine.steps", REFINEMENTS, step) for step in (steps if isinstance(steps, (list, tuple)) else ())]
     for key, registry, name in names:

@@ -9,6 +9,7 @@ from annotated_types import MinLen
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from weakseg.backbones.backbone import BackboneSettings
+from weakseg.backbones.surgery import by_batch
 from weakseg.methods.base import AffinityMethod, SeedMethod
 from weakseg.methods.irnet.instances import InstancesSettings
 from weakseg.methods.registry import AFFINITIES, SEEDS
@@ -25,7 +26,9 @@ from weakseg.recipes.schema import (
 from weakseg.recipes.stages import DEFAULT_STAGES, READS, STAGES, StageName
 from weakseg.refine.base import RefinementStep
 from weakseg.refine.registry import REFINEMENTS
+from weakseg.segmentation.base import SegmentationNetwork
 from weakseg.segmentation.inference import PredictSettings
+from weakseg.segmentation.networks import SEGMENTATION_NETWORKS
 from weakseg.settings import Count, settings
 
 
@@ -83,6 +86,7 @@ class Recipe(BaseModel):
         if self.segment.start == "selftrain" and {"segment", "selftrain"} & set(self.stages) == {"segment"}:
             raise ValueError("segment.start is selftrain, which needs the stage selftrain; add it or start at backbone")
         self._check_walks()
+        self._check_segmentation()
         return self
 
     def _needs(self, stage: StageName, other: StageName) -> bool:
@@ -90,7 +94,22 @@ class Recipe(BaseModel):
             return SEEDS.get(self.classify.method).trained and self.localize.maps is None
         if stage == "refine" and self.refine.masks is not None:
             return False
-        return not (stage == "segment" and other == "refine" and self.uses_true_masks)
+        taught = not self.uses_true_masks and self.segment.checkpoint is None
+        return taught or (stage, other) != ("segment", "refine")
+
+    def _check_segmentation(self) -> None:
+        """Batch statistics need a batch; a network that is given trained is not trained."""
+        own = self.segment
+        if own.checkpoint is not None and own.start != "backbone":
+            raise ValueError("segment.checkpoint is a trained network; leave segment.start at backbone")
+        mode = (own.backbone or self.backbone).batch_norm
+        if not (SEGMENTATION_NETWORKS.get(own.network).batch_statistics or by_batch(mode)):
+            return
+        for stage, train in (("selftrain", self.selftrain.train), ("segment", own.train)):
+            if train.batch_size < 2:
+                raise ValueError(
+                    f"{stage}.train.batch_size must be at least 2: {own.network} normalises over the batch"
+                )
 
     def _check_walks(self) -> None:
         """A walk, and the search for instances, need the affinity network that was made for them."""
@@ -143,7 +162,8 @@ def recipe_kind(seed: str) -> type[Recipe]:
     Raises:
         WeaksegError: no such method.
     """
-    return _kind(SEEDS.get(seed), tuple(AFFINITIES.all().items()), tuple(REFINEMENTS.all().items()))
+    others = (AFFINITIES, REFINEMENTS, SEGMENTATION_NETWORKS)
+    return _kind(SEEDS.get(seed), *(tuple(registry.all().items()) for registry in others))
 
 
 @lru_cache(maxsize=32)
@@ -151,15 +171,18 @@ def _kind(
     seed: type[SeedMethod],
     affinities: tuple[tuple[str, type[AffinityMethod]], ...],
     refinements: tuple[tuple[str, type[RefinementStep]], ...],
+    networks: tuple[tuple[str, type[SegmentationNetwork]], ...],
 ) -> type[Recipe]:
     classify = _with(ClassifySettings, {"options": seed.Settings})
     relate = _with(RelateSettings, {name: method.Settings for name, method in affinities})
     steps = {name: step.Settings for name, step in refinements if name != "background"}
     refine = _with(RefineSettings, steps)
+    segment = _with(SegmentSettings, {name: network.Settings for name, network in networks})
     sections: dict[str, Any] = {
         "classify": (classify, classify()),
         "relate": (relate, relate()),
         "refine": (refine, refine()),
+        "segment": (segment, segment()),
     }
     return create_model("Recipe", __base__=Recipe, **sections)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval, Lt, MinLen
+from annotated_types import Ge, Interval, Lt
 
 from weakseg.backbones.backbone import BackboneSettings
 from weakseg.data.transforms import Augmentation
 from weakseg.methods.base import Views
 from weakseg.refine.background import BackgroundSettings
 from weakseg.segmentation.inference import PredictSettings
-from weakseg.segmentation.networks import DECODER_CHANNELS
-from weakseg.settings import Count, NonNegative, Positive, PositiveInt, Unit, settings
+from weakseg.settings import Count, NonNegative, PositiveInt, Unit, settings
 from weakseg.training.optim import Schedule
 
 
@@ -122,16 +121,15 @@ class SelftrainSettings:
     views: PredictSettings = PredictSettings()
     """How the trained network looks at the photos that it labels; classes that are not tagged cannot win a pixel."""
 
-    def __post_init__(self) -> None:
-        _check_batch(self.train)
-
 
 @settings
 class SegmentSettings:
-    """The segmentation network."""
+    """The segmentation network: ``network`` chooses, the section of that name has its settings."""
 
     network: str = "deeplabv3plus"
     """Its name."""
+    checkpoint: str | None = None
+    """File of a trained network, a run's or the authors'; then segment trains none."""
     backbone: BackboneSettings | None = None
     """Its backbone; what it does not say is as in the recipe's. Null for the recipe's."""
     targets: Literal["pseudo", "truth"] = "pseudo"
@@ -141,27 +139,21 @@ class SegmentSettings:
     balance: Unit = 0.0
     """How much rare labels count in the loss: a pixel weighs its label's frequency in the batch to the power of minus
     this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too."""
-    pooled_epsilon: Positive = 1e-5
-    """Added to the variance of the features of whole photos where DeepLabV3+ normalises them. Photos that look alike
-    want more: their variance is below what it drifts by, and every photo comes out in one label."""
-    decoder_channels: PositiveInt = DECODER_CHANNELS
-    """Width of DeepLabV3+'s ASPP and decoder; the paper's 256, half of it trains in three quarters of the time."""
-    atrous_rates: Annotated[tuple[PositiveInt, ...], MinLen(1)] | None = None
-    """How far the branches of DeepLabV3+'s ASPP look, in pixels of the last level; null for the paper's 6, 12, 18 at
-    output stride 16 and twice that at 8, made for crops of 513 pixels. A tap that falls outside of every crop is never
-    trained, yet meets pixels in photos that are larger than the crops."""
+    frozen_levels: Count = 0
+    """How many of the backbone's finest levels are not trained, in selftrain neither: less memory and time."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
     """How long and how fast to train."""
 
-    def __post_init__(self) -> None:
-        _check_batch(self.train)
+    @property
+    def chosen(self) -> Any:
+        """The settings of the chosen network."""
+        return self.of(self.network)
 
-
-def _check_batch(train: Schedule) -> None:
-    if train.batch_size < 2:
-        raise ValueError("train.batch_size must be at least 2: the decoder normalises over the batch")
+    def of(self, network: str) -> Any:
+        """The settings of a network by its name."""
+        return getattr(self, network.replace("-", "_"))
 
 
 @settings

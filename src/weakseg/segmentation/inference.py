@@ -19,7 +19,7 @@ from weakseg.ops.densecrf.crf import PRESETS, dense_crf, unary_from_scores
 from weakseg.ops.tiles import Size, enlarged, resized_rows, strips, tiles
 from weakseg.ops.views import photo_tensor, photo_views, resized, scaled_size
 from weakseg.refine.steps import Preset
-from weakseg.segmentation.networks import SegmentationNet
+from weakseg.segmentation.deeplabv3plus import DeepLabV3Plus
 from weakseg.segmentation.piecewise import coarse_logits, logit_rows
 from weakseg.settings import Scale, settings
 from weakseg.training.device import giving_back_memory, trim_memory
@@ -103,12 +103,12 @@ def segment_photo(
     if height * width * max(1.0, *looks.scales) ** 2 <= WHOLE:
         return _strongest(probabilities(model, image, looks, device))
     side = max(64, math.isqrt(WHOLE) // math.ceil(max(1.0, *looks.scales)))
-    side = region_side(model, looks) if isinstance(model, SegmentationNet) else side
+    side = region_side(model, looks) if isinstance(model, DeepLabV3Plus) else side
     labels, confidence = torch.empty(height, width, dtype=torch.uint8), torch.empty(height, width)
     with giving_back_memory():
         for tile in tiles((height, width), side, OVERLAP):
             region = np.ascontiguousarray(image[tile.window])
-            if isinstance(model, SegmentationNet):
+            if isinstance(model, DeepLabV3Plus):
                 part = _in_tiles(model, region, looks, device)
             else:
                 part = _strongest(probabilities(model, region, looks, device))
@@ -163,7 +163,7 @@ def _merged_logits(model: nn.Module, views: Tensor) -> Tensor:
     return (logits[0] + logits[1].flip(-1)) / 2  # type: ignore[no-any-return]
 
 
-def region_side(model: SegmentationNet, section: Looks) -> int:
+def region_side(model: DeepLabV3Plus, section: Looks) -> int:
     """The side of the regions of a huge photo: what a region needs stays within a budget, whatever the network."""
     stride, mirrored = model.backbone.strides[-1], 2 if section.flip else 1
     labels = model.network.segmentation_head[0].out_channels  # type: ignore[index,union-attr]
@@ -173,7 +173,7 @@ def region_side(model: SegmentationNet, section: Looks) -> int:
     return max(1024, math.isqrt(int(_BUDGET / 4 / per_pixel)))
 
 
-def _in_tiles(model: SegmentationNet, image: Array, section: Looks, device: torch.device) -> Segmented:
+def _in_tiles(model: DeepLabV3Plus, image: Array, section: Looks, device: torch.device) -> Segmented:
     """A photo, or a region of a huge one, through the network in tiles."""
     photo = photo_tensor(torch.from_numpy(image)).to(device)
     size = (image.shape[0], image.shape[1])

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from weakseg.ops.tiles import Rows, resized_rows, tiles
 from weakseg.ops.views import normalised
-from weakseg.segmentation.networks import SegmentationNet
+from weakseg.segmentation.deeplabv3plus import DeepLabV3Plus
 from weakseg.training.device import trim_memory
 
 SIDE = 512
@@ -28,7 +28,7 @@ _CELLS = 1 << 16  # of the decoder's map at a time
 
 
 @torch.no_grad()
-def coarse_logits(model: SegmentationNet, view: Tensor, *, side: int = SIDE, halo: int = HALO) -> Tensor:
+def coarse_logits(model: DeepLabV3Plus, view: Tensor, *, side: int = SIDE, halo: int = HALO) -> Tensor:
     """The logits of an image at stride 4, before the network enlarges them.
 
     Args:
@@ -70,7 +70,7 @@ def logit_rows(logits: Tensor, size: tuple[int, int], start: int, stop: int) -> 
     return rows[..., : size[1]]
 
 
-def _features(model: SegmentationNet, view: Tensor, side: int, halo: int) -> tuple[Tensor, Tensor]:
+def _features(model: DeepLabV3Plus, view: Tensor, side: int, halo: int) -> tuple[Tensor, Tensor]:
     """The coarsest level, and the decoder's reduction of the level at stride 4, of the whole image."""
     stride = model.backbone.strides[-1]
     decoder: Any = model.network.decoder

@@ -90,6 +90,9 @@ COLUMNS = {
         "training CPU s/image", _seconds("classify", lambda recipe: recipe.classify.train.epochs, of="cpu_seconds"), 3
     ),
     "guide_seconds": Column("super-pixels s/image", _seconds("classify", of="guide_seconds"), 3),
+    "segment_seconds": Column(
+        "network training s/image", _seconds("segment", lambda recipe: recipe.segment.train.epochs), 3
+    ),
     "localize_seconds": Column("maps s/image", _seconds("localize"), 3),
     "refine_seconds": Column("refining s/image", _seconds("refine"), 3),
     "memory": Column("peak RAM MiB", _peak_memory, 0),
@@ -102,6 +105,7 @@ LEGEND = {
     "ground": "bg, fg: of the maps, IoU of the background and mean IoU of the classes",
     "train_seconds": "training s/image: per image and epoch, by the clock, with what is made before the first",
     "train_cpu": "training CPU s/image: the same as processor time of all threads",
+    "segment_seconds": "network training s/image: per image and epoch, by the clock",
     "guide": "super-pixels s/image: made once, before the first epoch",
 }
 """What the headings do not say, by a part of the columns' names."""

@@ -9,7 +9,7 @@ from annotated_types import Ge, Lt
 from torch import nn
 from torch.optim import SGD, Optimizer
 
-from weakseg.settings import NonNegative, Positive, PositiveInt, settings
+from weakseg.settings import Count, NonNegative, Positive, PositiveInt, settings
 
 
 @settings
@@ -30,6 +30,10 @@ class Schedule:
     """Of SGD. The authors' optimiser hands the weight decay over in its place, in effect none."""
     power: NonNegative = 0.9
     """Of the polynomial decay of the rate, (1 - step / steps)^power."""
+    lr_every: PositiveInt = 1
+    """Steps that pass between two changes of the rate; DeepLabV2's code has 10."""
+    lr_beyond: Count = 0
+    """Steps that the decay is laid out for beyond those that are done; DeepLabV1's code has 1."""
     clip: Positive | None = None
     """Largest gradient norm; null for no clipping."""
     double_bias: bool = False
@@ -44,10 +48,11 @@ def poly_factor(step: int, total: int, power: float = 0.9) -> float:
     return float((1 - min(step, total - 1) / total) ** power)
 
 
-def set_lr(optimizer: Optimizer, step: int, total: int, power: float) -> None:
+def set_lr(optimizer: Optimizer, step: int, total: int, schedule: Schedule) -> None:
     """Set every group's rate to its ``initial_lr`` times the poly factor, before the update of ``step``."""
+    factor = poly_factor(step - step % schedule.lr_every, total + schedule.lr_beyond, schedule.power)
     for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * poly_factor(step, total, power)
+        group["lr"] = group["initial_lr"] * factor
 
 
 def param_groups(

@@ -84,7 +84,7 @@ def fit(
     window, saved = Window(), time.monotonic()
     with bar(title, sampler.total * sampler.batch_size, done=start * sampler.batch_size) as running:
         for done, batch in enumerate(loader, start=start + 1):
-            set_lr(optimizer, done - 1, sampler.total, schedule.power)
+            set_lr(optimizer, done - 1, sampler.total, schedule)
             if pace is not None:
                 pace((done - 1) / sampler.total)
             window.add(stepper.step(done - 1, batch), len(batch[0]) * fabric.world_size)

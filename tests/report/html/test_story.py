@@ -59,7 +59,7 @@ def test_planned_settings_are_those_that_the_run_reads():
     head, reasons = plan_reasons(text)
     assert head == ["# Planned for 9 photos"]
     assert reasons == {"classify.train.epochs": "few photos", "relate.irnet.radius": "wide"}
-    recipe = load_recipe("affinitynet", [], ["classify.train.epochs=3"])
+    recipe = load_recipe("affinitynet", [], ["classify.train.epochs=3", "predict.crf=null"])
     found = planned_settings(recipe, reasons | {"predict.crf": "grey photos", "gone.key": "?"})
     assert [(each.key, each.value, each.reason) for each in found] == [
         ("classify.train.epochs", "3", "few photos"),

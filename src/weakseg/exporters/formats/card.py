@@ -9,6 +9,7 @@ from typing import Any
 
 from weakseg.data.sample import Classes
 from weakseg.pipeline.doubts import drawn_line
+from weakseg.pipeline.pretraining import pretraining_lines
 
 
 def model_card(
@@ -84,6 +85,7 @@ def _data(manifest: Mapping[str, Any]) -> list[str]:
     drawn = drawn_line(dict(manifest))
     lines.append(f"- Supervision: {truth}." if drawn is None else f"- Supervision: {truth}, and reviews: {drawn}.")
     lines.append(f"- What masks were used to choose: {choosing}.")
+    lines += [f"- More supervision: {line}." for line in pretraining_lines(dict(manifest))]
     left_out = manifest.get("left_out") or []
     if left_out:
         lines.append(f"- Left out, as they could not be read: {len(left_out)} photos.")

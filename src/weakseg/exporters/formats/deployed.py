@@ -14,7 +14,7 @@ class Deployed(nn.Module):
     """uint8 photos (N, H, W, 3), red, green, blue -> probabilities float32 (N, C + 1, H, W), labels uint8 (N, H, W).
 
     Args:
-        network: a trained segmentation network in eval mode. It is changed: see `fix_padding`.
+        network: a trained segmentation network in eval mode. It is changed: see `fix_sizes`.
         flip: also look at the mirrored photos and take the mean of the logits.
     """
 
@@ -27,7 +27,7 @@ class Deployed(nn.Module):
         about: Any = network
         self.register_buffer("mean", torch.tensor(about.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(about.std).view(1, 3, 1, 1))
-        fix_padding(network)
+        fix_sizes(network)
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,8 +59,31 @@ class FixedPadding(nn.Module):
         return F.conv2d(padded, own.weight, own.bias, own.stride, 0, own.dilation, own.groups)
 
 
-def fix_padding(network: nn.Module) -> None:
-    """Replace convolutions that reckon their padding from the input's size at every call, in place.
+class AnyPooling(nn.Module):
+    """Adaptive average pooling (pyramid pooling) by products of matrices: ONNX has none for inputs of any size."""
+
+    def __init__(self, pooling: nn.AdaptiveAvgPool2d) -> None:
+        super().__init__()
+        size: Any = pooling.output_size
+        self.size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, rows, columns)."""
+        rows, columns = (_shares(side, count) for side, count in zip(features.shape[-2:], self.size, strict=True))
+        return rows.to(features) @ features @ columns.to(features).T
+
+
+def _shares(side: int, count: int) -> Tensor:
+    """How much each of ``side`` pixels counts in each of ``count`` means, (count, side)."""
+    pixel, part = torch.arange(side)[None], torch.arange(count)[:, None]
+    # The i-th mean is over pixels ⌊i side / count⌋ to ⌈(i + 1) side / count⌉ - 1.
+    begin, end = part * side // count, ((part + 1) * side + count - 1) // count
+    inside = ((pixel >= begin) & (pixel < end)).float()
+    return inside / inside.sum(dim=1, keepdim=True)
+
+
+def fix_sizes(network: nn.Module) -> None:
+    """Replace layers that reckon with the input's size at every call, in place: padding, and pooling to several means.
 
     A traced graph would keep the padding of the size that it was traced with. The photos are padded to whole cells of
     the network, so that every stride divides the size that it meets, and the padding is the same for all.
@@ -68,5 +91,7 @@ def fix_padding(network: nn.Module) -> None:
     for name, module in network.named_children():
         if isinstance(module, Conv2dSame):
             setattr(network, name, FixedPadding(module))
+        elif isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size not in (1, (1, 1)):
+            setattr(network, name, AnyPooling(module))
         else:
-            fix_padding(module)
+            fix_sizes(module)

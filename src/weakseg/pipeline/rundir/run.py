@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from weakseg.data.sample import Classes
 from weakseg.errors import WeaksegError
 from weakseg.files import read_json, remove_temporary, replacing, write_json
-from weakseg.recipes.loading import validate
+from weakseg.recipes.loading import validate, validate_stored
 from weakseg.recipes.recipe import Recipe
 from weakseg.training.log import MetricsLog
 from weakseg.training.train import WEIGHTS
@@ -160,7 +160,7 @@ class Run:
             tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise WeaksegError(f"{path}: not readable as YAML; run the same `weakseg run` again to write it") from error
-        return validate(tree)
+        return validate_stored(tree) if isinstance(tree, dict) else validate(tree)
 
     def write_classes(self, classes: Classes) -> None:
         """Keep the classes that the run is trained on."""

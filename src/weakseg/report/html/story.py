@@ -149,6 +149,8 @@ def _segment(recipe: Recipe) -> str:
     masks = "the true masks" if recipe.uses_true_masks else "the pseudo masks"
     if own.start == "selftrain" and not recipe.uses_true_masks:
         return f"The network of selftrain goes on learning from the new masks: {_learning(own.train)}."
+    if own.checkpoint is not None:
+        return f"The {own.network} network of {own.checkpoint} is taken as it is."
     network = backbone_of(recipe, "segment").name
     return f"{own.network} on {network} learns from {masks}: {_learning(own.train)}."
 

@@ -11,14 +11,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.backbones.backbone import BackboneSettings, build_backbone
 from weakseg.errors import WeaksegError
-from weakseg.segmentation.networks import SegmentationNet, build_deeplabv3plus, build_segmentation
+from weakseg.segmentation.deeplabv3plus import DeepLabV3Plus, DeepLabV3PlusSettings
+from weakseg.segmentation.networks import build_segmentation
 
 
-def small_net(name: str = "test_resnet", **options: object) -> SegmentationNet:
+def small_net(name: str = "test_resnet", own: dict[str, object] | None = None, **options: object) -> DeepLabV3Plus:
     torch.manual_seed(0)
-    return build_segmentation(
-        "deeplabv3plus", backbone_name=name, n_labels=5, **{"weights": "none", "dilation": False, **options}
-    )
+    settings = DeepLabV3PlusSettings(**(own or {}))
+    backbone = BackboneSettings(name, **{"weights": "none", "dilation": False, **options})
+    return DeepLabV3Plus.build(backbone, 5, settings)
 
 
 NETS = {stride: small_net(output_stride=stride).eval() for stride in (8, 16)}
@@ -62,8 +63,7 @@ def test_atrous_rates_go_with_the_output_stride(stride: int, rates: set[int]) ->
 
 
 def test_atrous_rates_can_be_set_for_small_crops() -> None:
-    net = small_net()
-    net.set_atrous_rates((2, 4, 5))
+    net = small_net(own={"atrous_rates": (2, 4, 5)})
     pool = net.network.decoder.aspp[0].convs
     for branch, rate in zip(list(pool)[1:4], (2, 4, 5), strict=True):
         width = next(part.in_channels for part in branch.modules() if isinstance(part, nn.Conv2d))
@@ -72,8 +72,8 @@ def test_atrous_rates_can_be_set_for_small_crops() -> None:
         assert features.grad is not None
         rows, columns = features.grad[0].abs().sum(0).nonzero().unbind(1)
         assert {7 - rate, 7, 7 + rate} == set(rows.tolist()) == set(columns.tolist())
-    with pytest.raises(WeaksegError, match=r"segment\.atrous_rates has 2 rates; this network takes 3"):
-        net.set_atrous_rates((1, 2))
+    with pytest.raises(WeaksegError, match="atrous_rates has 2 rates; ASPP takes 3"):
+        DeepLabV3PlusSettings(atrous_rates=(1, 2))
 
 
 def test_the_backbone_comes_with_its_weights_and_normalisation() -> None:
@@ -132,30 +132,14 @@ def test_loss_is_the_mean_over_labelled_pixels() -> None:
 
 
 def test_only_what_is_pooled_from_whole_photos_takes_the_epsilon() -> None:
-    net = small_net()
-    before = {name: module.eps for name, module in net.named_modules() if isinstance(module, _BatchNorm)}
-    net.set_pooled_epsilon(0.25)
+    net = small_net(own={"pooled_epsilon": 0.25})
+    before = {name: module.eps for name, module in small_net().named_modules() if isinstance(module, _BatchNorm)}
     after = {name: module.eps for name, module in net.named_modules() if isinstance(module, _BatchNorm)}
     changed = [name for name in before if before[name] != after[name]]
     assert len(changed) == 1
     assert after[changed[0]] == 0.25
     pooled = net.get_submodule(changed[0].rpartition(".")[0])
     assert any(isinstance(module, torch.nn.AdaptiveAvgPool2d) for module in pooled.modules())
-
-
-@pytest.mark.parametrize("balance", [0.5, 1.0])
-def test_balance_counts_pixels_of_rare_labels_more(balance: float) -> None:
-    net, images = small_net().eval(), torch.randn(2, 3, 32, 32)
-    labels = torch.zeros(2, 32, 32, dtype=torch.long)
-    labels[:, :4], labels[:, 4:6], labels[0, 9, 9] = 255, 2, 4
-    net.balance = balance
-    with torch.no_grad():
-        found = net.losses(images, labels)["cross_entropy"]
-        single = F.cross_entropy(net(images), labels, ignore_index=255, reduction="none")
-        unlabelled = net.losses(images, torch.full_like(labels, 255))["cross_entropy"]
-    weights = sum((labels == label) * float((labels == label).sum()) ** -balance for label in (0, 2, 4))
-    torch.testing.assert_close(found, (weights * single).sum() / weights.sum())
-    assert unlabelled == 0
 
 
 @pytest.mark.parametrize(
@@ -181,10 +165,8 @@ def test_mistakes_are_told_in_one_line(options: dict[str, object], message: str)
 
 
 def test_the_decoder_can_be_narrower() -> None:
-    net = build_segmentation("deeplabv3plus", backbone_name="test_resnet", n_labels=5, weights="none")
-    narrow = build_deeplabv3plus(BackboneSettings("test_resnet", weights="none"), 5, decoder_channels=64)
-    counts = [sum(p.numel() for p in each.new_parameters()) for each in (net, narrow)]
-    assert isinstance(net, SegmentationNet)
+    narrow = small_net(own={"decoder_channels": 64})
+    counts = [sum(p.numel() for p in each.new_parameters()) for each in (small_net(), narrow)]
     assert counts[1] < counts[0] / 2
     with torch.no_grad():
         assert narrow.eval()(torch.randn(1, 3, 40, 30)).shape == (1, 5, 40, 30)
