@@ -105,7 +105,7 @@ def test_the_majority_is_the_commonest_tag_then_the_rarest_one():
 
 
 def test_words_are_listed_and_drawn(vwe_run, tmp_path):
-    folder = draw_words(vwe_run, tmp_path / "words", words=2, patches=3, agreement=1.0)
+    folder = draw_words(vwe_run, tmp_path / "words", words=2, patches=3, agreement=1.0).folder
     assert folder == tmp_path / "words"
     listed = json.loads((folder / "words.json").read_text())
     assert (listed["k"], listed["photos"]) == (6, len(tiny.TRAIN))
@@ -126,14 +126,14 @@ def test_words_are_listed_and_drawn(vwe_run, tmp_path):
 
 
 def test_the_same_call_gives_the_same_files(vwe_run, tmp_path):
-    first, second = (draw_words(vwe_run, tmp_path / name) for name in ("one", "two"))
+    first, second = (draw_words(vwe_run, tmp_path / name).folder for name in ("one", "two"))
     for file in first.iterdir():
         assert file.read_bytes() == (second / file.name).read_bytes()
 
 
 def test_many_words_take_several_pages(vwe_run, tmp_path, monkeypatch):
     monkeypatch.setattr("weakseg.report.word_pages.ROWS", 1)
-    folder = draw_words(vwe_run, tmp_path, patches=2)
+    folder = draw_words(vwe_run, tmp_path, patches=2).folder
     drawn = [word for word in json.loads((folder / "words.json").read_text())["words"] if word["drawn"]]
     assert len(list(folder.glob("*.png"))) == len(drawn)
     draw_words(vwe_run, tmp_path, words=1, patches=2)
@@ -142,7 +142,7 @@ def test_many_words_take_several_pages(vwe_run, tmp_path, monkeypatch):
 
 
 def test_a_limit_spreads_over_the_photos(vwe_run, tmp_path):
-    listed = json.loads((draw_words(vwe_run, tmp_path, photos=3) / "words.json").read_text())
+    listed = json.loads((draw_words(vwe_run, tmp_path, photos=3).folder / "words.json").read_text())
     names = list(tiny.TRAIN)
     assert listed["photos"] == 3
     assert {patch["photo"] for word in listed["words"] for patch in word["patches"]} == {names[0], names[3], names[6]}
@@ -155,7 +155,7 @@ def test_an_unreadable_photo_is_left_out(vwe_run, tmp_path):
     manifest["data"] = f"voc:{tmp_path / 'copy' / 'photos'}"
     (run / "manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "copy" / "photos" / "JPEGImages" / "p1.jpg").write_bytes(b"broken")
-    folder = draw_words(run)
+    folder = draw_words(run).folder
     assert folder == run / "words"
     listed = json.loads((folder / "words.json").read_text())
     assert listed["photos"] == len(tiny.TRAIN) - 1
@@ -163,7 +163,7 @@ def test_an_unreadable_photo_is_left_out(vwe_run, tmp_path):
 
 
 def test_a_memory_bank_is_drawn_too(tmp_path):
-    folder = draw_words(run_of(tmp_path, "classify.options.codebook=memory"))
+    folder = draw_words(run_of(tmp_path, "classify.options.codebook=memory")).folder
     assert list(folder.glob("words-*.png"))
 
 

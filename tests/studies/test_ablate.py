@@ -15,7 +15,7 @@ from weakseg.pipeline.execute import execute
 from weakseg.pipeline.rundir.run import Run
 from weakseg.studies import ablate as module
 from weakseg.studies import apart
-from weakseg.studies.ablate import ablate, show
+from weakseg.studies.ablate import Table, ablate
 from weakseg.studies.apart import execute_apart
 from weakseg.studies.plan import make_plan
 
@@ -124,8 +124,13 @@ def test_a_run_that_fails_loses_no_other_one(ask, tmp_path, capsys):
     assert failed.row.label == "lr=1e30"
     assert failed.error.startswith("classify: the loss is ")
     assert "lower classify.train.lr" in failed.error
+    table = Table(summary, request.out)
+    table.show()
     with pytest.raises(WeaksegError, match="1 of 2 runs failed"):
-        show(summary, request.out)
+        table.check()
+    told = table.as_json()
+    assert (told["failed"], len(told["runs"])) == (1, 2)
+    json.dumps(told)
     text = (request.out / "table.md").read_text()
     assert "| lr=1e30 | failed |" in text
     assert "Failed: lr=1e30, seed 0: classify: the loss is " in text

@@ -71,8 +71,12 @@ def words(
     patches: Annotated[int, typer.Option(help="Patches to show of each word.")] = 8,
     photos: Annotated[int, typer.Option(help="Training photos to look at, spread over the list.")] = 500,
     agreement: Annotated[float, typer.Option(help="Words whose patches agree less than this are marked.")] = 0.75,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw the visual words of a run: the patches nearest to each, by class, with a mark where they do not agree."""
     from weakseg.report.words import draw_words
 
-    draw_words(run, out, words=per_class, patches=patches, photos=photos, agreement=agreement)
+    with quietly(quiet):
+        found = draw_words(run, out, words=per_class, patches=patches, photos=photos, agreement=agreement)
+    answer(found, as_json)

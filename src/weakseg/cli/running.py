@@ -91,14 +91,16 @@ def ablate(
     into: Annotated[
         Path | None, typer.Option(help="Put the table between <!-- table:NAME --> and <!-- end -->.")
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a recipe with every combination of settings and every seed, or a study by its name, and write a table.
 
     As `weakseg ablate affinitynet --with small --data voc:PATH --vary refine.walk.beta=4,8,16`. The same command goes
     on after an interruption and costs nothing where all is done; stages that runs have in common are done once.
     """
+    from weakseg.studies.ablate import Table
     from weakseg.studies.ablate import ablate as run_all
-    from weakseg.studies.ablate import show
     from weakseg.studies.find import find_study
     from weakseg.studies.plan import Request
 
@@ -115,5 +117,7 @@ def ablate(
         until=until,
         into=into,
     )
-    summary = run_all(request)
-    show(summary, folder)
+    with quietly(quiet):
+        table = Table(run_all(request), folder)
+    answer(table, as_json)
+    table.check()

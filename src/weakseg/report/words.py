@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -15,11 +16,40 @@ from weakseg.files import write_json
 from weakseg.methods.vwe.vwe import VWE
 from weakseg.pipeline.networks import seed_method
 from weakseg.pipeline.rundir.run import Run
+from weakseg.report.listing import out as terminal
 from weakseg.report.word_pages import draw_pages
 from weakseg.report.word_search import Word, find_words
 from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
-from weakseg.training.progress import say, track, warn
+from weakseg.training.progress import track, warn
+
+
+@dataclass(frozen=True)
+class DrawnWords:
+    """The visual words of a run, as a command tells of them.
+
+    Attributes:
+        title: of the pages.
+        folder: where pages and ``words.json`` are.
+        pages: how many.
+        words: how many are the likeliest of some pixel.
+        doubtful: of how many of these the patches do not agree.
+    """
+
+    title: str
+    folder: Path
+    pages: int
+    words: int
+    doubtful: int
+
+    def show(self) -> None:
+        """Print it."""
+        terminal.print(f"{self.title}; the patches of {self.doubtful} of these do not agree", soft_wrap=True)
+        terminal.print(f"{self.pages} pages and words.json in {self.folder}", soft_wrap=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**asdict(self), "folder": str(self.folder)}
 
 
 def draw_words(
@@ -30,7 +60,7 @@ def draw_words(
     patches: int = 8,
     photos: int = 500,
     agreement: float = 0.75,
-) -> Path:
+) -> DrawnWords:
     """Draw the codebook of a run, words grouped by class, those whose patches do not agree marked.
 
     The class of a word is the tag that most photos of its nearest patches have. The head of VWE that goes from words to
@@ -47,7 +77,7 @@ def draw_words(
         agreement: words below are marked; see `Word`.
 
     Returns:
-        The folder.
+        What was drawn, and where it is.
 
     Raises:
         WeaksegError: no run there, or one without words; a number out of range; data that cannot be read.
@@ -69,9 +99,7 @@ def draw_words(
     pages = draw_pages(folder, title, drawn, {sample.id: sample for sample in samples}, agreement)
     listed = [{**asdict(word), "agrees": word.agreement >= agreement, "drawn": word in drawn} for word in found]
     write_json(folder / "words.json", {"run": str(run), "k": len(codebook), "photos": looked_at, "words": listed})
-    say(f"{title}; the patches of {sum(word.agreement < agreement for word in found)} of these do not agree")
-    say(f"{len(pages)} pages and words.json in {folder}")
-    return folder
+    return DrawnWords(title, folder, len(pages), len(found), sum(word.agreement < agreement for word in found))
 
 
 def _network(run: Run) -> tuple[VWE, Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -57,20 +59,42 @@ def ablate(request: Request) -> Summary:
     return summary
 
 
-def show(summary: Summary, out: Path) -> None:
-    """Print the table and where everything is. Raises WeaksegError if a run has failed."""
-    console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
-    for part in terminal(summary, console.width):
-        console.print(part, highlight=False)
-    for note in summary.notes():
-        console.print(note, style="red" if note.startswith("Failed") else "dim", highlight=False, soft_wrap=True)
-    files = ", ".join(str(path) for path in _files(out).values() if path.exists())
-    console.print(f"tables: {files}\nruns: {out}", soft_wrap=True, highlight=False)
-    failed = len(summary.failed())
-    if failed:
-        raise WeaksegError(
-            f"{failed} of {len(summary.results)} runs failed, as said above; the same command tries them again"
-        )
+@dataclass(frozen=True)
+class Table:
+    """The table of an ablation, as a command prints it.
+
+    Attributes:
+        summary: what the runs have measured.
+        out: where tables and runs are.
+    """
+
+    summary: Summary
+    out: Path
+
+    def show(self) -> None:
+        """Print the table and where everything is."""
+        console = Console(markup=False, emoji=False, width=None if sys.stdout.isatty() else WIDTH)
+        for part in terminal(self.summary, console.width):
+            console.print(part, highlight=False)
+        for note in self.summary.notes():
+            console.print(note, style="red" if note.startswith("Failed") else "dim", highlight=False, soft_wrap=True)
+        console.print(f"tables: {', '.join(self._files())}\nruns: {self.out}", soft_wrap=True, highlight=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The runs with their figures, and where the tables are."""
+        found = {"out": str(self.out), "files": self._files(), "failed": len(self.summary.failed())}
+        return found | records(self.summary)
+
+    def check(self) -> None:
+        """Raise WeaksegError if a run has failed."""
+        failed = len(self.summary.failed())
+        if failed:
+            raise WeaksegError(
+                f"{failed} of {len(self.summary.results)} runs failed, as said above; the same command tries them again"
+            )
+
+    def _files(self) -> list[str]:
+        return [str(path) for path in _files(self.out).values() if path.exists()]
 
 
 def _claim(request: Request) -> None:
