@@ -40,6 +40,7 @@ from weakseg.recipes.stages import StageName
 from weakseg.settings import plain
 from weakseg.training.checkpoint import load_weights, trained
 from weakseg.training.progress import say
+from weakseg.training.ranks import is_first
 
 
 def _train_list(context: Context) -> Any:
@@ -90,6 +91,8 @@ def _classify(context: Context) -> dict[str, Any]:
             seed=context.seed("classify"),
             guided=context.train,
         )
+    if not is_first():
+        return summary
     device = context.fabric.device
     judged, on = _judged_by(context, held)
     model = trained(_seeds(context), context.run.weights_path("classify"), device)
@@ -125,6 +128,8 @@ def _localize(context: Context) -> dict[str, Any]:
         device=device,
         workers=recipe.hardware.workers,
     )
+    if not is_first():
+        return {}
     presence = presence_in_maps(context.train, context.read_maps, recipe.localize.background)
     report_presence(recipe, "localize", presence, needed=False)
     return {"images": len(context.train), "presence": presence}
@@ -171,6 +176,8 @@ def _refine(context: Context) -> dict[str, Any]:
 
 def _present(context: Context, stage: StageName) -> dict[str, Any]:
     """Say and tell which tags have no pixel in a stage's masks, and list what is expected of them."""
+    if not is_first():
+        return {}
     read = partial(context.read_pseudo_mask, stage=stage)
     presence = presence_in_masks(context.train, read)
     report_presence(context.recipe, stage, presence, needed=not context.rehearsal)
@@ -296,6 +303,8 @@ def _evaluate_inputs(context: Context) -> Any:
 
 
 def _evaluate(context: Context) -> dict[str, Any]:
+    if not is_first():
+        return {}
     recipe, (train, val) = context.recipe, context.scored_lists()
     metrics = evaluate(
         train,

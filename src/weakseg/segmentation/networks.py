@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from weakseg.backbones.backbone import Backbone, BackboneSettings
 from weakseg.errors import WeaksegError, one_of
 from weakseg.registry import Registry
+from weakseg.training.ranks import photo_share, sum_over_ranks
 
 DECODER_CHANNELS = 256
 """Width of DeepLabV3+'s ASPP and decoder in the paper."""
@@ -61,20 +62,20 @@ class SegmentationNet(nn.Module):
         return logits[..., :height, :width]
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The cross entropy of the pixels that are not 255; 0 where all are.
+        """The cross entropy of the pixels that are not 255, on all devices; 0 where all are.
 
         Args:
             images: normalised, (N, 3, H, W).
             labels: int64 (N, H, W), 0..n_labels - 1 or 255.
         """
-        logits = self(images)
+        logits, share = self(images), photo_share(len(images))
         if not self.balance:
             total = F.cross_entropy(logits, labels, ignore_index=255, reduction="sum")
-            return {"cross_entropy": total / (labels != 255).sum().clamp(min=1)}
-        counts = torch.bincount(labels[labels != 255], minlength=logits.shape[1]).float()
+            return {"cross_entropy": total / (sum_over_ranks((labels != 255).sum()).clamp(min=1) * share)}
+        counts = sum_over_ranks(torch.bincount(labels[labels != 255], minlength=logits.shape[1])).float()
         weights = counts.clamp(min=1).pow(-self.balance)
         total = F.cross_entropy(logits.float(), labels, weights, ignore_index=255, reduction="sum")
-        return {"cross_entropy": total / (weights * counts).sum().clamp(min=1e-6)}
+        return {"cross_entropy": total / ((weights * counts).sum().clamp(min=1e-6) * share)}
 
     def set_pooled_epsilon(self, epsilon: float) -> None:
         """Set what is added to the variance where features of whole photos (1 x 1) are normalised."""

@@ -44,7 +44,7 @@ def predict_photos(folder: Path, photos: Sequence[Sample], out: Path, *, overwri
     written.check(overwrite)
     # A network trained on a GPU also runs where there is none.
     accelerator = "cpu" if hardware.accelerator == "cpu" else "auto"
-    fabric = build_fabric(accelerator, 1, hardware.precision, hardware.threads)
+    fabric = build_fabric(accelerator, hardware.precision, hardware.threads)
     model = trained(segmentation_network(recipe, len(classes), pretrained=False), weights, fabric.device)
     levels = (run.read_manifest() or {}).get("levels")
     for photo in track(photos, "predict", len(photos)):
