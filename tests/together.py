@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from cam_variants import BACKBONE, build_variant, guide
 from weakseg.backbones.backbone import build_backbone
-from weakseg.errors import WeaksegError
 from weakseg.methods.affinitynet.network import AffinityNet
 from weakseg.methods.base import CamMethod
 from weakseg.methods.irnet.network import IRNet
@@ -127,19 +126,11 @@ def list_photos(folder: Path) -> None:
 
 def fail_in_one(error: Exception) -> None:
     """Raise in the second process, which the first waits for."""
-    with sharing(join_fabric("cpu", 2, 1, "32-true", threads=1)):
-        for _ in undone([0, 1], _raiser(error), Path, title="fail"):
-            pass
 
-
-def _raiser(error: Exception) -> Callable[[int], None]:
-    def load(item: int) -> None:
-        if item == 1:
+    def load(name: str) -> None:
+        if name == "second":
             raise error
 
-    return load
-
-
-def refuse(error: str) -> None:
-    """Raise in every process."""
-    raise WeaksegError(error)
+    with sharing(join_fabric("cpu", 2, 1, "32-true", threads=1)):
+        for _ in undone(["first", "second"], load, Path, title="fail"):
+            pass

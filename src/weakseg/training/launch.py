@@ -104,11 +104,10 @@ def run_together(work: Callable[..., object], arguments: Sequence[Any], processe
         try:
             for rank in range(processes):
                 ranks.append(_start(folder, rank, processes, port))
-            while any(code is None for code in (rank.poll() for rank in ranks)):
-                if any(rank.returncode for rank in ranks):
-                    break
+            codes = [rank.poll() for rank in ranks]
+            while None in codes and not any(codes):
                 time.sleep(POLL_SECONDS)
-            codes = [rank.returncode for rank in ranks]
+                codes = [rank.poll() for rank in ranks]
         finally:
             for process in ranks:
                 _end(process)
@@ -170,9 +169,10 @@ def _reason(folder: Path, codes: Sequence[int | None]) -> Exception:
             memory = "; out of memory?" if name == "SIGKILL" else ""
             return ProcessLostError(f"process {rank + 1} of {count} was ended by {name}{memory}")
     told = sorted(folder.glob("error-*"), key=lambda path: path.stat().st_mtime_ns)
-    if told:
-        error: Exception = pickle.loads(told[0].read_bytes())
-        return error
+    errors: list[Exception] = [pickle.loads(path.read_bytes()) for path in told]
+    errors.sort(key=lambda error: isinstance(error, ProcessLostError))
+    if errors:
+        return errors[0]
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code)
     return ProcessLostError(f"process {rank + 1} of {count} has ended with exit code {code}")
 

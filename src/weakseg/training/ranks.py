@@ -16,6 +16,7 @@ import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from weakseg.errors import ProcessLostError
 from weakseg.training.progress import silently
 
 T = TypeVar("T")
@@ -32,12 +33,20 @@ _here = _Place()
 
 @contextmanager
 def sharing(fabric: Fabric) -> Iterator[None]:
-    """Share the work with the other processes of ``fabric``; all but the first say nothing."""
+    """Share the work with the other processes of ``fabric``; all but the first say nothing.
+
+    Raises:
+        ProcessLostError: another one has ended.
+    """
     before = _here.rank, _here.world
     _here.rank, _here.world = fabric.global_rank, fabric.world_size
     try:
         with silently(not is_first()):
             yield
+    except RuntimeError as error:  # gloo has no type of its own
+        if isinstance(error, dist.DistError) or (_here.world > 1 and "gloo" in str(error).lower()):
+            raise ProcessLostError(f"process {_here.rank + 1} of {_here.world} has lost another") from error
+        raise
     finally:
         _here.rank, _here.world = before
 
