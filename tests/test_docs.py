@@ -26,7 +26,12 @@ def commands() -> list[tuple[str, str]]:
         for path in sorted(DOCS.rglob("*.md"))
         for block in re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.S | re.M)
     ]
-    lines = [(name, line) for name, block in blocks for line in block.splitlines() if line.startswith("weakseg ")]
+    lines = [
+        (name, line[line.index("weakseg ") :])  # also what torchrun or srun starts
+        for name, block in blocks
+        for line in block.splitlines()
+        if re.match(r"weakseg |(torchrun|srun) .*weakseg ", line)
+    ]
     return [(name, line) for name, line in lines if "NAME" not in line]
 
 

@@ -115,6 +115,8 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     debug = len(arguments) < len(sys.argv) - 1
     here = started()
+    if here is not None:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # each process would warn; likewise
     try:
         with nullcontext() if here is None or here.rank == 0 else _following():
             if here is not None and (command := _command(arguments)) not in ("", *SHARED):
