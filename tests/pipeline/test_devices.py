@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 import tiny
 from weakseg.pipeline.rundir.run import Run
@@ -19,7 +20,8 @@ from weakseg.pipeline.rundir.run import Run
 pytestmark = pytest.mark.slow
 
 SAME = ["stages=[classify, localize, relate, refine, evaluate]", "backbone.batch_norm=frozen"]
-SAME += ["classify.options.dropout=0.0", "refine.background.alpha=64"]
+SAME += ["classify.options.dropout=0.0", "refine.background.alpha=64", "refine.steps=[background, walk]"]
+SAME += ["refine.walk.log2_steps=1"]
 """What makes the result independent of who has which photo: nothing drawn by the network, no batch statistics."""
 COMMAND = [sys.executable, "-m", "weakseg"]
 LIMIT = 240
@@ -51,13 +53,16 @@ def ended(process, code=0):
     return out, err
 
 
-def check_same_masks(folder, other):
-    """At most one pixel in 100,000 differs."""
+def check_same(folder, other):
+    """At most one pixel in 100,000 of the masks differs, and no weight by more than 1e-4."""
+    for stage in ("classify", "relate"):
+        one, two = (load_file(Run(run).weights_path(stage)) for run in (folder, other))
+        assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-4
     names = sorted(path.name for path in (folder / "refine" / "masks").iterdir())
     assert names == sorted(f"{name}.png" for name in tiny.TRAIN)
     pairs = [[np.array(Image.open(run / "refine" / "masks" / name)) for run in (folder, other)] for name in names]
     assert sum(int((one != two).sum()) for one, two in pairs) <= sum(one.size for one, _ in pairs) / 1e5
-    assert len({int(value) for one, _ in pairs for value in np.unique(one)}) > 2
+    assert sum(len(np.unique(one)) > 1 for one, _ in pairs) == 3
 
 
 def test_two_processes_make_the_masks_of_one(photos, alone, tmp_path):
@@ -65,9 +70,9 @@ def test_two_processes_make_the_masks_of_one(photos, alone, tmp_path):
     command = [*COMMAND, *tiny.run_arguments(photos, folder, *SAME, "hardware.devices=2")]
     _, err = ended(together(*command))
     assert err.count("stage 1 of 5, classify") == err.count("refine: ") // 2 == 1, err
-    check_same_masks(folder, alone)
+    check_same(folder, alone)
     files = [{path.relative_to(run).as_posix() for path in run.rglob("*")} for run in (folder, alone)]
-    assert files[0] == files[1]
+    assert files[0] ^ files[1] <= {"inputs.files.json"}  # of files that are some seconds old
     manifest = Run(folder).read_manifest()
     assert manifest["finished"]
     assert manifest["machine"]["devices"] == 2
@@ -104,7 +109,7 @@ def test_a_killed_process_ends_all_and_any_number_goes_on(photos, alone, tmp_pat
     assert Run(folder).record("classify")["done"]
     ended(together(*COMMAND, *arguments, "hardware.devices=2"))
     assert max(Run(folder).record(stage)["sessions"] for stage in ("classify", "localize", "relate")) == 2
-    check_same_masks(folder, alone)
+    check_same(folder, alone)
 
 
 def test_ctrl_c_ends_all_processes(photos, tmp_path):
@@ -124,10 +129,10 @@ def test_torchrun_starts_a_run_and_one_process_prints(photos, alone, tmp_path):
     command = [*COMMAND[:2], "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "weakseg"]
     out, err = ended(together(*command, *tiny.run_arguments(photos, folder, *SAME)))
     assert out.count("masks, maps, weights and manifest") == err.count("stage 5 of 5, evaluate") == 1, out + err
-    check_same_masks(folder, alone)
+    check_same(folder, alone)
 
 
-def test_srun_starts_a_run_and_an_error_of_all_is_told_once(photos, tmp_path):
+def test_srun_starts_a_run_and_one_process_prints(photos, tmp_path):
     """As srun does: a process per task, with what it tells each."""
     job = {"SLURM_JOB_ID": "1", "SLURM_JOB_NAME": "weakseg", "SLURM_NODELIST": "127.0.0.1", "SLURM_NODEID": "0"}
     job |= {"SLURM_NNODES": "1", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_STEP_NUM_TASKS": "2"}
