@@ -1,6 +1,6 @@
 """How many times faster the stages of a run are on several processes of this CPU, of one thread each.
 
-python benchmarks/devices.py --data scenes:160 --processes 1 2
+python benchmarks/devices.py --data scenes:160 --processes 1,2
 
 The runs are the recipe's own, one after the other, each from its start. Other work on the cores spoils the figures.
 """
@@ -49,6 +49,10 @@ def written(found: Seconds) -> str:
     return document.table(header, rows)
 
 
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
 def main() -> None:
     """Print the table, or put it between its marks in a file."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,12 +60,12 @@ def main() -> None:
     options.add_argument("--data", required=True, help="as of `weakseg run`")
     options.add_argument("--recipe", default="auto")
     options.add_argument("--with", dest="overlays", action="append", default=[], help="overlay")
-    options.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    options.add_argument("--processes", type=_numbers, default=[1, 2], help="numbers to compare, as 1,2,4")
     options.add_argument("--runs", type=Path, help="folder for the runs (default: a temporary one)")
     options.add_argument("--into", type=Path, help="file with <!-- table:devices --> and <!-- end -->")
     given = options.parse_intermixed_args()
     if len(given.processes) < 2:
-        raise WeaksegError("--processes: give two numbers to compare, as 1 2")
+        raise WeaksegError("--processes: give two numbers to compare, as 1,2")
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(given, given.runs or Path(temporary))
     document.publish(written(found), "devices", given.into)

@@ -128,8 +128,6 @@ def _localize(context: Context) -> dict[str, Any]:
         device=device,
         workers=recipe.hardware.workers,
     )
-    if not is_first():
-        return {}
     presence = presence_in_maps(context.train, context.read_maps, recipe.localize.background)
     report_presence(recipe, "localize", presence, needed=False)
     return {"images": len(context.train), "presence": presence}
@@ -176,14 +174,13 @@ def _refine(context: Context) -> dict[str, Any]:
 
 def _present(context: Context, stage: StageName) -> dict[str, Any]:
     """Say and tell which tags have no pixel in a stage's masks, and list what is expected of them."""
-    if not is_first():
-        return {}
     read = partial(context.read_pseudo_mask, stage=stage)
     presence = presence_in_masks(context.train, read)
     report_presence(context.recipe, stage, presence, needed=not context.rehearsal)
     before = partial(context.read_pseudo_mask, stage="refine") if stage == "selftrain" else None
     expected = expect_all(context.train, read, partial(context.read_confidence, stage=stage), before)
-    write_mask_list(context.folder(stage), expected)
+    if is_first():
+        write_mask_list(context.folder(stage), expected)
     return {"images": len(context.train), "presence": presence}
 
 

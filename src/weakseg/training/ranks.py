@@ -20,6 +20,7 @@ from weakseg.errors import ProcessLostError
 from weakseg.training.progress import silently
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -69,6 +70,16 @@ def world_size() -> int:
 def rank_share(items: Sequence[T]) -> Sequence[T]:
     """This process's part of some photos: every n-th, so that neighbours, which are often alike, are spread."""
     return items[_here.rank :: _here.world]
+
+
+def shared_out(items: Sequence[T], work: Callable[[T], Result]) -> list[Result]:
+    """What some work finds in each of some items, each looked at by one process, for all processes."""
+    mine = [work(item) for item in rank_share(items)]
+    if _here.world == 1:
+        return mine
+    parts: list[list[Result]] = [[] for _ in range(_here.world)]
+    dist.all_gather_object(parts, mine)
+    return [parts[index % _here.world][index // _here.world] for index in range(len(items))]
 
 
 def sum_over_ranks(values: Tensor) -> Tensor:
