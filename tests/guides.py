@@ -27,4 +27,5 @@ def commands(block: Block) -> list[str]:
     parts = (
         [part.strip() for line in block.text.splitlines() for part in line.split("&&")] if not block.language else []
     )
-    return [part for part in parts if part.startswith("weakseg ") and "NAME" not in part]
+    started = [re.sub(r"^(torchrun|srun) .*?(?=weakseg )", "", part) for part in parts]
+    return [part for part in started if part.startswith("weakseg ") and "NAME" not in part]

@@ -361,3 +361,18 @@ def test_planned_runs_are_written_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert f"| {masks:.1f} |" in next(line for line in text.splitlines() if line.startswith("| boxes |"))
     assert "boxes: 9 training, 3 val photos" in text
     assert "| selftrain | deeplabv3plus, 3 epochs |" in text
+
+
+@pytest.mark.slow
+def test_stages_of_one_and_two_processes_stand_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That two are faster is for an idle machine to show."""
+    data, overlay = f"voc:{tiny.write_photos(tmp_path / 'photos')}", tiny.write_overlay(tmp_path)
+    stages = "stages=[classify, localize, relate, refine, evaluate]"
+    run(monkeypatch, "devices", "--recipe", "affinitynet", "--with", overlay, "--data", data, stages)
+    header, _, *rows = capsys.readouterr().out.splitlines()
+    assert header == "| stage | 1 process, s | 2 processes, s | times faster with 2 |"
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    assert [row[0] for row in cells] == ["classify", "localize", "relate", "refine", "photo stages"]
+    assert all(float(figure) >= 0 for row in cells for figure in row[1:])

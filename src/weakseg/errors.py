@@ -19,3 +19,10 @@ def one_of(kind: str, name: str, available: Iterable[object]) -> WeaksegError:
     """
     names = ", ".join(str(item) for item in available)
     return WeaksegError(f"unknown {kind} {name!r}; available: {names or 'none'}")
+
+
+class ProcessLostError(Exception):
+    """One of the processes of a run was ended from outside, as by a lack of memory; what is done stays.
+
+    The command line prints it without a traceback and exits with code 1.
+    """

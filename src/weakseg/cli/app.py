@@ -6,8 +6,10 @@ import inspect
 import os
 import shlex
 import sys
+import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Annotated, NoReturn
 
 import typer
@@ -22,7 +24,8 @@ from weakseg.cli.planning import plan
 from weakseg.cli.reporting import doubtful, report
 from weakseg.cli.reviewing import review
 from weakseg.cli.running import ablate, demo, run
-from weakseg.errors import WeaksegError
+from weakseg.errors import ProcessLostError, WeaksegError
+from weakseg.training.launch import started
 
 app = typer.Typer(
     help="From image-level tags to pixel masks and a trained segmentation network.",
@@ -40,6 +43,10 @@ FAILED, WRONG_INPUT = 1, 2
 INTERRUPTED = 130  # what typer makes of Ctrl-C
 RESUMED = ("run", "demo", "ablate", "label")
 """The commands that go on where they stopped."""
+SHARED = ("run", "demo")
+"""The commands that processes of torchrun or srun can share."""
+PATIENCE = 2.0
+"""Seconds until a process that is not the first tells of an error: the first has told the same, or has met none."""
 
 
 def _print_version(value: bool) -> None:
@@ -103,20 +110,30 @@ def main() -> None:
     """Entry point.
 
     Exit codes: 0 done; 2 input that cannot be used, one line on standard error says which; 1 any other error, with its
-    traceback; 130 interrupted, with a line that says how to go on.
+    traceback; 130 interrupted, with a line that says how to go on. Of several processes that torchrun or srun has
+    started the first prints.
     """
     # Waiting threads soon sleep instead of spinning: on busy cores spinning makes two threads far slower than one.
     # OpenMP reads this once, when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]  # wherever it stands
     debug = len(arguments) < len(sys.argv) - 1
+    here = started()
+    if here is not None:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # each process would warn; likewise
     try:
-        app(args=arguments, prog_name="weakseg")  # also of python -m weakseg
+        with nullcontext() if here is None or here.rank == 0 else _following():
+            if here is not None and (command := _command(arguments)) not in ("", *SHARED):
+                count = here.devices * here.nodes
+                raise WeaksegError(f"{command} is work for one process, and {count} were started; start it alone")
+            app(args=arguments, prog_name="weakseg")  # also of python -m weakseg
     except (WeaksegError, OSError) as error:
         if debug:
             raise
         # An error in a loading process comes with that process's traceback; what it says is the last line.
         _fail(_last_line(error).removeprefix("weakseg.errors.WeaksegError: "), WRONG_INPUT)
+    except ProcessLostError as error:
+        _fail(f"{error}, and with it the run{_way_on(arguments)}", FAILED)
     except Exception as error:
         if debug:
             raise
@@ -138,9 +155,25 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
+def _command(arguments: Sequence[str]) -> str:
+    return next((argument for argument in arguments if not argument.startswith("-")), "")
+
+
+@contextmanager
+def _following() -> Iterator[None]:
+    """Print nothing, and tell of an error only after a while: what has started this process may end it by then."""
+    try:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+            yield
+    except BaseException as error:
+        if not isinstance(error, SystemExit) or error.code:
+            time.sleep(PATIENCE)
+        raise
+
+
 def _way_on(arguments: Sequence[str]) -> str:
     """The command that goes on with what a command that makes runs has left; nothing after other commands."""
-    if next((argument for argument in arguments if not argument.startswith("-")), "") not in RESUMED:
+    if _command(arguments) not in RESUMED:
         return ""
     # A second --overwrite would throw away what is done.
     again = shlex.join(["weakseg", *(argument for argument in arguments if argument != "--overwrite")])

@@ -40,7 +40,9 @@ def run(
     Without a recipe, the project's own one is planned for your photos and this machine, and timed on a few photos.
     """
     from weakseg.cli.planned import Prepared, check_options, planned
+    from weakseg.errors import WeaksegError
     from weakseg.recipes.loading import load_recipe
+    from weakseg.training.launch import started
 
     changes = list(overrides or [])
     # Where no recipe is named, the first override stands in its place.
@@ -49,6 +51,11 @@ def run(
         recipe = None
     with quietly(quiet):
         if recipe is None or plan:
+            if started() is not None:
+                raise WeaksegError(
+                    "a plan is made by one process, and several were started; make it with `weakseg plan --out "
+                    "plan.yaml`, and run plan.yaml"
+                )
             check_options(overlays or [])
             near = None if dry else out
             prepared = planned(recipe, data, out, changes, minutes=minutes, overwrite=overwrite, near=near)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weakseg.data.sample import Array, Classes, ImageSet, Sample
+from weakseg.training.ranks import shared_out
 
 CONFIDENCE_ALONE = (-0.18, 1.12)
 """Constant and weight of the confidence, for masks that no others stand beside."""
@@ -81,7 +82,7 @@ def expect_all(
     read: Callable[[Sample], Array],
     read_confidence: Callable[[Sample], Array],
     read_before: Callable[[Sample], Array] | None = None,
-) -> Iterator[Expected]:
+) -> list[Expected]:
     """What is expected of every tag of every photo; photos without tags have none.
 
     Args:
@@ -91,11 +92,12 @@ def expect_all(
         read_before: reads the mask that it was made from, if there is one.
     """
     classes = images.classes
-    for sample in images.samples:
-        if sample.tags:
-            before = None if read_before is None else classes.to_labels(read_before(sample))
-            labels = classes.to_labels(read(sample))
-            yield from expect(sample, classes, labels, read_confidence(sample), before)
+
+    def one(sample: Sample) -> list[Expected]:
+        before = None if read_before is None else classes.to_labels(read_before(sample))
+        return list(expect(sample, classes, classes.to_labels(read(sample)), read_confidence(sample), before))
+
+    return [each for found in shared_out([sample for sample in images.samples if sample.tags], one) for each in found]
 
 
 def by_photo(expected: Iterable[Expected]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 from weakseg.data.classmaps import ClassMaps
 from weakseg.data.sample import Array, ImageSet, Sample
 from weakseg.refine.background import BackgroundSettings, add_background, foreground
+from weakseg.training.ranks import shared_out
 
 Presence = dict[str, Any]
 """tagged: photos with tags; empty: those without a pixel of any of their tags; classes: per class, photos with its tag
@@ -26,17 +27,15 @@ def count_presence(images: ImageSet, labels: Callable[[Sample], Collection[int]]
         labels: a photo's labels that have a pixel, c + 1 for class c.
     """
     tagged, without = Counter[str](), Counter[str]()
-    photos = empty = 0
-    for sample in images.samples:
-        if not sample.tags:
-            continue
-        photos += 1
-        found = {images.classes.names[label - 1] for label in labels(sample) if 1 <= label <= len(images.classes)}
+    photos = [sample for sample in images.samples if sample.tags]
+    empty = 0
+    for sample, seen in zip(photos, shared_out(photos, labels), strict=True):
+        found = {images.classes.names[label - 1] for label in seen if 1 <= label <= len(images.classes)}
         tagged.update(sample.tags)
         without.update(tag for tag in sample.tags if tag not in found)
         empty += found.isdisjoint(sample.tags)
     classes = {name: {"tagged": tagged[name], "without": without[name]} for name in images.classes.names}
-    return {"tagged": photos, "empty": empty, "classes": classes}
+    return {"tagged": len(photos), "empty": empty, "classes": classes}
 
 
 def presence_in_maps(images: ImageSet, read: Callable[[Sample], ClassMaps], background: BackgroundSettings) -> Presence:

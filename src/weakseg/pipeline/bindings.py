@@ -42,6 +42,7 @@ from weakseg.recipes.stages import StageName
 from weakseg.settings import plain
 from weakseg.training.checkpoint import load_weights, trained
 from weakseg.training.progress import say
+from weakseg.training.ranks import is_first
 
 
 def _train_list(context: Context) -> Any:
@@ -92,6 +93,8 @@ def _classify(context: Context) -> dict[str, Any]:
             seed=context.seed("classify"),
             guided=context.train,
         )
+    if not is_first():
+        return summary
     device = context.fabric.device
     judged, on = _judged_by(context, held)
     model = trained(_seeds(context), context.run.weights_path("classify"), device)
@@ -207,7 +210,8 @@ def _present(context: Context, stage: StageName) -> dict[str, Any]:
     report_presence(context.recipe, stage, presence, needed=not context.rehearsal)
     before = partial(context.read_pseudo_mask, stage="refine") if stage == "selftrain" else None
     expected = expect_all(context.train, read, partial(context.read_confidence, stage=stage), before)
-    write_mask_list(context.folder(stage), expected)
+    if is_first():
+        write_mask_list(context.folder(stage), expected)
     return {"images": len(context.train), "presence": presence}
 
 
@@ -335,6 +339,8 @@ def _evaluate_inputs(context: Context) -> Any:
 
 
 def _evaluate(context: Context) -> dict[str, Any]:
+    if not is_first():
+        return {}
     recipe, (train, val) = context.recipe, context.scored_lists()
     metrics = evaluate(
         train,

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric import Fabric
+
 from weakseg import __version__
 from weakseg.data.source import Source, open_source
 from weakseg.files import read_json, write_json
+from weakseg.pipeline.bindings import ALL
 from weakseg.pipeline.checks import TRAINED
 from weakseg.pipeline.inputs import fingerprint
 from weakseg.pipeline.networks import weights_origin
-from weakseg.pipeline.outlook import Outlook, look_ahead
+from weakseg.pipeline.outlook import Outlook, look_ahead, prepare
 from weakseg.pipeline.pretraining import more_than_imagenet
-from weakseg.pipeline.rundir.provenance import write_photos
+from weakseg.pipeline.rundir.contents import CONTENTS
+from weakseg.pipeline.rundir.provenance import FILES, write_photos
 from weakseg.pipeline.rundir.run import LOG, Run, now, open_folder
 from weakseg.pipeline.stage import Context, run_stages
 from weakseg.recipes.recipe import Recipe
-from weakseg.training.device import build_fabric, describe, peak_memory_mib
+from weakseg.training.device import describe, join_fabric, peak_memory_mib
 from weakseg.training.progress import logging_to, say
+from weakseg.training.ranks import is_first, sharing, wait_for_all
 
 RECORDED = ("key", "done", "seconds", "cpu_seconds", "peak_memory_mib", "sessions", "summary")
 """Of each stage, in the manifest."""
@@ -44,6 +48,9 @@ def execute(
 ) -> Run:
     """Run a recipe on a data source into a directory; go on where an earlier call was interrupted.
 
+    Where several processes call this together they share the work; the first alone holds the directory, and does what
+    is not done photo by photo or step by step.
+
     Args:
         recipe: the settings.
         data: the source, or the string that opens it.
@@ -60,34 +67,47 @@ def execute(
     run = open_folder(folder)
     source = data if isinstance(data, Source) else open_source(data)
     data = source.spec if isinstance(data, Source) else data
-    hardware = recipe.hardware
-    # The processes of a run start here: one of them holds the directory for all.
-    fabric = build_fabric(hardware.accelerator, hardware.devices, hardware.precision, hardware.threads)
-    held = run.locked() if fabric.is_global_zero else nullcontext()
-    with held, logging_to(run.folder / LOG):
-        say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
-        ahead = look_ahead(recipe, source, run, fabric, overwrite=overwrite)
-        context = replace(ahead.context, rehearsal=rehearsal)
-        say(ahead.line(), "dim")
-        if ahead.disk is not None:
-            ahead.disk.check()
-            say(ahead.disk.line(), "dim")
-        if overwrite:
-            run.clear()
-        write_photos(run, recipe, context.source, context.reviews.drawn.values())
-        run.write_recipe(recipe, written)
-        run.write_classes(context.source.classes)
-        # What is finished stays measured when and where it was.
-        earlier = run.read_manifest() if run.is_finished(ahead.keys) and not ahead.incomplete else {}
-        measured = {key: earlier[key] for key in MEASURED if key in earlier}
-        if not measured:
-            _write_manifest(ahead, context, data, finished=False)
-        run_stages(context, ahead.stages, ahead.keys, ahead.incomplete)
-        if show is not None:
-            show(context)
-        run.tidy(recipe.stages)
-        _write_manifest(ahead, context, data, finished=True, measured=measured)
+    own = recipe.hardware
+    fabric = join_fabric(own.accelerator, own.devices, own.nodes, own.precision, own.threads)
+    with sharing(fabric):
+        if not is_first():
+            _follow(recipe, source, run, fabric)
+            return run
+        with run.locked(), logging_to(run.folder / LOG):
+            say(f"weakseg {__version__}: {recipe.name} on {data} into {folder}", "dim")
+            ahead = look_ahead(recipe, source, run, fabric, overwrite=overwrite)
+            context = replace(ahead.context, rehearsal=rehearsal)
+            say(ahead.line(), "dim")
+            if ahead.disk is not None:
+                ahead.disk.check()
+                say(ahead.disk.line(), "dim")
+            if overwrite:
+                run.clear()
+            write_photos(run, recipe, context.source, context.reviews.drawn.values())
+            run.write_recipe(recipe, written)
+            run.write_classes(context.source.classes)
+            # What is finished stays measured when and where it was.
+            earlier = run.read_manifest() if run.is_finished(ahead.keys) and not ahead.incomplete else {}
+            measured = {key: earlier[key] for key in MEASURED if key in earlier}
+            if not measured:
+                _write_manifest(ahead, context, data, finished=False)
+            wait_for_all()
+            run_stages(context, ahead.stages, ahead.keys, ahead.incomplete)
+            if show is not None:
+                show(context)
+            run.tidy(recipe.stages)
+            _write_manifest(ahead, context, data, finished=True, measured=measured)
+        wait_for_all()
     return run
+
+
+def _follow(recipe: Recipe, source: Source, run: Run, fabric: Fabric) -> None:
+    """Do a process's part of the stages; the first has looked at everything and says which."""
+    wait_for_all()
+    CONTENTS.load(run.folder / FILES)
+    context, _ = prepare(recipe, source, run, fabric, keep=False)
+    run_stages(context, [ALL[name] for name in recipe.stages], {})
+    wait_for_all()
 
 
 def _write_manifest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from weakseg.recipes.stages import READS, StageName
 from weakseg.training.device import peak_memory_mib, trim_memory
 from weakseg.training.memory import allocating
 from weakseg.training.progress import say
+from weakseg.training.ranks import is_first, told_by_first
 from weakseg.training.seeding import derive_seed
 from weakseg.training.train import Trainer
 
@@ -145,7 +147,8 @@ class Stage:
         name: of the stage and its folder.
         settings: the part of the recipe that its output depends on.
         inputs: what else it depends on (lists of samples), as hashes.
-        work: does it; returns a summary for the manifest. Called again after an interruption, it goes on.
+        work: does it; returns a summary for the manifest. Called again after an interruption, it goes on. Several
+            processes call it together; the summary of the first counts.
     """
 
     name: StageName
@@ -179,19 +182,30 @@ def stage_keys(context: Context, stages: Sequence[Stage]) -> dict[str, str]:
 def run_stages(
     context: Context, stages: Sequence[Stage], keys: Mapping[str, str], incomplete: Collection[str] = ()
 ) -> None:
-    """Run what is not yet done with its key of ``stage_keys``, in order, and what is ``incomplete``."""
-    for number, stage in enumerate(stages, 1):
-        key, place = keys[stage.name], f"stage {number} of {len(stages)}, {stage.name}"
+    """Run what is not yet done with its key of ``stage_keys``, in order, and what is ``incomplete``.
+
+    Of several processes the first decides and keeps the records; keys of the others are not looked at.
+    """
+
+    def begin(stage: Stage, place: str) -> bool:
+        key = keys[stage.name]
         if context.run.is_done(stage.name, key) and stage.name not in incomplete:
             say(f"{place}: done before, unchanged", "dim")
-            continue
+            return False
         say(place, "bold")
         context.run.drop_results()
         context.run.begin(stage.name, key)
+        return True
+
+    for number, stage in enumerate(stages, 1):
+        if not told_by_first(partial(begin, stage, f"stage {number} of {len(stages)}, {stage.name}")):
+            continue
         trim_memory()
         start, cpu_start = time.monotonic(), time.process_time()
         with allocating(stage.name, less_memory(context.recipe)):
             summary = stage.work(context)
+        if not is_first():
+            continue
         record_outputs(context.folder(stage.name))
         seconds = time.monotonic() - start
         context.run.finish(stage.name, seconds, time.process_time() - cpu_start, peak_memory_mib(), summary)

@@ -101,7 +101,7 @@ def _short(recipe: Recipe, source: Source) -> Recipe:
     """The recipe with a few steps a training, on one device."""
     tree = recipe.model_dump(mode="json")
     tree["data"] |= {"score": None, "reviews": None}  # they may be of photos that are not among the few
-    tree["hardware"]["devices"] = 1
+    tree["hardware"] |= {"devices": 1, "nodes": 1}
     photos = min(PHOTOS, len(source.splits[recipe.data.train]))
     for stage in TRAINED:
         if stage in recipe.stages:

@@ -158,14 +158,19 @@ class SegmentSettings:
 
 @settings
 class HardwareSettings:
-    """Where and how it runs; no result depends on it but for rounding."""
+    """Where and how it runs; no result depends on it but for rounding.
+
+    What else several devices and other precisions change says docs/devices.md.
+    """
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """The device."""
     devices: PositiveInt = 1
-    """How many of them."""
+    """How many of them on a machine; they share the photos of a stage and of a training step."""
+    nodes: PositiveInt = 1
+    """How many machines; torchrun or srun starts the processes on them."""
     precision: str = "32-true"
-    """One of Fabric's: 32-true, bf16-mixed, 16-mixed."""
+    """Of the trainings, one of Fabric's: 32-true, bf16-mixed, 16-mixed."""
     workers: Count = 0
     """Processes that load photos; 0 loads in the main one."""
     threads: Annotated[int, Interval(ge=0, le=1024)] = 0

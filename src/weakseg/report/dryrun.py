@@ -105,7 +105,7 @@ def dry_run(
         WeaksegError: what would stop the run before its first stage.
     """
     source, hardware = data if isinstance(data, Source) else open_source(data), recipe.hardware
-    fabric = build_fabric(hardware.accelerator, 1, hardware.precision, hardware.threads)
+    fabric = build_fabric(hardware.accelerator, hardware.precision, hardware.threads)
     ahead = look_ahead(recipe, source, open_folder(folder), fabric, overwrite=overwrite, keep=False)
     if ahead.disk is not None:
         ahead.disk.check()

@@ -116,7 +116,7 @@ def _network(run: Run) -> tuple[VWE, Tensor]:
         )
     hardware = recipe.hardware
     accelerator = "cpu" if hardware.accelerator == "cpu" else "auto"  # trained on a GPU, it runs without one
-    fabric = build_fabric(accelerator, 1, hardware.precision, hardware.threads)
+    fabric = build_fabric(accelerator, hardware.precision, hardware.threads)
     model = trained(model, weights, fabric.device)
     assert model.words is not None
     codebook = model.words.codebook.detach()

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from weakseg.backbones.backbone import Backbone, BackboneSettings
 from weakseg.errors import WeaksegError
+from weakseg.training.ranks import photo_share, sum_over_ranks
 
 Normalisation = tuple[float, float, float]
 
@@ -63,19 +64,20 @@ class SegmentationNetwork(nn.Module, ABC):
         return {"cross_entropy": self.cross_entropy(self(images), labels)}
 
     def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross entropy of the pixels that are not 255, balanced; 0 where all are 255.
+        """The mean cross entropy of the pixels that are not 255, on all devices, balanced; 0 where all are 255.
 
         Args:
             logits: (N, n_labels, h, w).
             labels: int64 (N, h, w).
         """
+        share = photo_share(len(labels))
         if not self.balance:
             total = F.cross_entropy(logits, labels, ignore_index=255, reduction="sum")
-            return total / (labels != 255).sum().clamp(min=1)
-        counts = torch.bincount(labels[labels != 255], minlength=logits.shape[1]).float()
+            return total / (sum_over_ranks((labels != 255).sum()).clamp(min=1) * share)
+        counts = sum_over_ranks(torch.bincount(labels[labels != 255], minlength=logits.shape[1])).float()
         weights = counts.clamp(min=1).pow(-self.balance)
         total = F.cross_entropy(logits.float(), labels, weights, ignore_index=255, reduction="sum")
-        return total / (weights * counts).sum().clamp(min=1e-6)
+        return total / ((weights * counts).sum().clamp(min=1e-6) * share)
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from a backbone."""

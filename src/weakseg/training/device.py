@@ -3,52 +3,91 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import psutil
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from weakseg.errors import WeaksegError
+from weakseg.training.launch import check_shape, started
 
 try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+PATIENCE = timedelta(days=7)
+"""How long processes wait for one that works alone, such as to score."""
 # malloc.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 
-def build_fabric(accelerator: str = "auto", devices: int = 1, precision: str = "32-true", threads: int = 0) -> Fabric:
-    """Open the device.
+def build_fabric(accelerator: str = "auto", precision: str = "32-true", threads: int = 0) -> Fabric:
+    """Open one device.
 
     Args:
         accelerator: "auto", "cpu", "cuda" or "mps".
-        devices: how many of them.
         precision: one of Fabric's, as "32-true", "bf16-mixed", "16-mixed".
         threads: CPU threads of torch; 0 keeps torch's choice.
 
     Raises:
         WeaksegError: if this machine has no such device.
     """
+    return _opened(accelerator, precision, threads, devices=1)
+
+
+def join_fabric(accelerator: str, devices: int, nodes: int, precision: str, threads: int = 0) -> Fabric:
+    """Open this process's device among those of a run, and meet the processes of the others.
+
+    Args:
+        accelerator: as for `build_fabric`.
+        devices: of a machine; these and ``nodes`` may be 1 where torchrun or srun has started the processes.
+        nodes: machines.
+        precision: as for `build_fabric`.
+        threads: CPU threads of each process; 0 for an equal part of the cores.
+
+    Raises:
+        WeaksegError: a machine has not so many devices, or other processes than these were started.
+    """
+    devices, nodes = check_shape(devices, nodes)
+    if devices * nodes == 1:
+        return build_fabric(accelerator, precision, threads)
+    if started() is None:
+        raise WeaksegError(
+            f"hardware.devices={devices}: this is one process; weakseg.run and `weakseg run` start as many"
+        )
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    strategy = DDPStrategy(
+        timeout=PATIENCE,
+        # What is agreed upon beside the gradients is on the CPU.
+        process_group_backend="cpu:gloo,cuda:nccl" if accelerator != "cpu" and torch.cuda.is_available() else "gloo",
+        find_unused_parameters=True,  # a warm-up leaves some out
+    )
+    return _opened(accelerator, precision, threads, devices=devices, num_nodes=nodes, strategy=strategy)
+
+
+def _opened(accelerator: str, precision: str, threads: int, **options: Any) -> Fabric:
     keep_freed_memory()
-    if threads:
-        torch.set_num_threads(threads)
     try:
-        fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
+        fabric = Fabric(accelerator=accelerator, precision=precision, **options)  # type: ignore[arg-type]
         fabric.launch()
     except Exception as error:  # Fabric raises many types for the same mistake
         reason = str(error).splitlines()[0]
         raise WeaksegError(
-            f"hardware: accelerator={accelerator} devices={devices} precision={precision} does not work here "
-            f"({reason}); try hardware.accelerator=cpu hardware.devices=1 hardware.precision=32-true"
+            f"hardware: accelerator={accelerator} devices={options['devices']} precision={precision} does not work "
+            f"here ({reason}); try hardware.accelerator=cpu hardware.devices=1 hardware.precision=32-true"
         ) from error
+    if threads:
+        torch.set_num_threads(threads)
     return fabric
 
 

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from weakseg.training.memory import working_on
 from weakseg.training.progress import bar, warn
+from weakseg.training.ranks import rank_share, told_by_first, wait_for_all, world_size
 
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
@@ -49,13 +50,11 @@ def undone(
     *,
     title: str,
     workers: int = 0,
-    rank: int = 0,
-    world: int = 1,
 ) -> Iterator[tuple[Item, Loaded]]:
     """The items whose ``output`` file does not exist yet, with what was loaded of them; a progress bar counts them.
 
     The caller writes ``output(item)`` before it takes the next item, last and in one step: its presence says that the
-    item is done.
+    item is done. Several processes share the items out and go on together, when the last one is done.
 
     Args:
         items: what to process.
@@ -63,20 +62,20 @@ def undone(
         output: the file whose presence says that an item is done.
         title: of the progress bar.
         workers: loading processes.
-        rank: number of this process among ``world`` that share the items out.
-        world: how many processes there are.
     """
-    todo = [item for item in items[rank::world] if not output(item).exists()]
+    # Told by one, as the others may look when it has begun to write.
+    missing = told_by_first(lambda: [index for index, item in enumerate(items) if not output(item).exists()])
+    todo = [items[index] for index in rank_share(missing)]
     loader = DataLoader(
         _Loading(todo, load),
         batch_size=None,
         **loading(workers),
         collate_fn=_as_it_is,
     )
-    share = len(items[rank::world])
-    with bar(title, share, done=share - len(todo)) as running:
+    with bar(title, len(items), done=len(items) - len(missing)) as running:
         for index, loaded in loader:
             working_on(output(todo[index]).stem)
             yield todo[index], loaded
-            running.advance()
+            running.advance(min(world_size(), len(missing) - index * world_size()))
     working_on(None)
+    wait_for_all()

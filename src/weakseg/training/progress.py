@@ -77,6 +77,25 @@ def quietly(quiet: bool = True) -> Iterator[None]:
         _manner.quiet = before
 
 
+def is_quiet() -> bool:
+    """Whether nothing but warnings is shown."""
+    return _manner.quiet
+
+
+@contextmanager
+def silently(silent: bool = True) -> Iterator[None]:
+    """Show nothing at all from here on.
+
+    Args:
+        silent: False for no change.
+    """
+    before, console.quiet = console.quiet, console.quiet or silent
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """Append what is said and measured to a text file, with times."""
@@ -144,11 +163,10 @@ def timing() -> Iterator[list[Timed]]:
     """Work without a word; the list fills with what the bars have counted."""
     found: list[Timed] = []
     _timed.append(found)
-    quiet, console.quiet = console.quiet, True
     try:
-        yield found
+        with silently():
+            yield found
     finally:
-        console.quiet = quiet
         _timed.remove(found)
 
 

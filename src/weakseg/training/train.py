@@ -21,6 +21,7 @@ from weakseg.training.memory import allocating
 from weakseg.training.optim import Schedule, build_sgd, param_groups, set_lr
 from weakseg.training.photos import loading
 from weakseg.training.progress import bar, warn
+from weakseg.training.ranks import is_first, rank, sum_over_ranks, wait_for_all, world_size
 from weakseg.training.sampling import Batch, ExampleSource, Seeded, StepSampler
 from weakseg.training.seeding import derive_seed
 
@@ -58,23 +59,30 @@ def fit(
     """Train ``model`` (a Trainable) and write ``folder/weights.safetensors``.
 
     A training state is kept in ``folder/state.pt`` and used when the same call is made again after an
-    interruption; on the CPU the result is the same to the byte. ``pace`` is told before each step which share of all
-    steps is done.
+    interruption, with as many processes as before or others; on the CPU the result is the same to the byte. ``pace`` is
+    told before each step which share of all steps is done.
 
     Returns:
         steps and the mean loss terms of the last ``LOG_STEPS`` steps.
 
     Raises:
-        WeaksegError: if the set is empty or the loss stops being finite.
+        WeaksegError: if the set is empty, a batch has less photos than there are processes, or the loss stops being
+            finite.
     """
     if not len(examples):
         raise WeaksegError(f"{title}: no training images; check the split with `weakseg data`")
     optimizer = _optimizer(model, schedule)
     state = folder / "state.pt"
     start = _restore(state, model, optimizer)
-    log.rewind(title, start)
+    if is_first():
+        log.rewind(title, start)
     stepper = Stepper(model, optimizer, fabric, seed, schedule.clip)
-    sampler = StepSampler(len(examples), schedule, seed, start=start, rank=fabric.global_rank, world=fabric.world_size)
+    sampler = StepSampler(len(examples), schedule, seed, start=start, rank=rank(), world=world_size())
+    if sampler.batch_size < world_size():
+        raise WeaksegError(
+            f"{title}: {world_size()} devices cannot share the {sampler.batch_size} photos of a step; raise batch_size "
+            "of its train, or lower hardware.devices"
+        )
     loader = DataLoader(
         Seeded(examples, seed),
         batch_sampler=sampler,
@@ -87,17 +95,21 @@ def fit(
             set_lr(optimizer, done - 1, sampler.total, schedule)
             if pace is not None:
                 pace((done - 1) / sampler.total)
-            window.add(stepper.step(done - 1, batch), len(batch[0]) * fabric.world_size)
+            share = len(batch[0]) / sampler.batch_size
+            window.add(stepper.step(done - 1, batch, share), sampler.batch_size, share)
             running.note(f"loss {window.loss:.3f}")
             running.advance(sampler.batch_size)
             if done % LOG_STEPS == 0 or done == sampler.total:
                 rate, epoch = optimizer.param_groups[0]["lr"], (done - 1) // sampler.steps_per_epoch
-                log.write(title, done, epoch=epoch, lr=rate, **window.close(title))
-            if done == sampler.total or time.monotonic() - saved > checkpoint_seconds:
-                _save(state, model, optimizer, done, fabric)
+                figures = window.close(title)
+                if is_first():
+                    log.write(title, done, epoch=epoch, lr=rate, **figures)
+            if is_first() and (done == sampler.total or time.monotonic() - saved > checkpoint_seconds):
+                save_state(state, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done})
                 saved = time.monotonic()
-    if fabric.is_global_zero:
+    if is_first():
         save_weights(folder / WEIGHTS, model)
+    wait_for_all()
     return {"steps": sampler.total, "losses": window.last}
 
 
@@ -111,13 +123,24 @@ class Stepper:
         self._model.mark_forward_method("losses")
         self._fabric, self._seed, self._clip = fabric, seed, clip
 
-    def step(self, step: int, batch: Batch) -> dict[str, Tensor]:
-        """Update by one batch; ``step`` seeds what the network draws (dropout). Returns the loss terms."""
-        torch.manual_seed(derive_seed(self._seed, "step", step))
+    def step(self, step: int, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
+        """Update by one batch.
+
+        Args:
+            step: seeds what the network draws (dropout).
+            batch: the photos of this process.
+            share: of the photos of all processes that these are.
+
+        Returns:
+            the loss terms of these photos.
+        """
+        # Beside the first each process draws otherwise: its photos are others.
+        torch.manual_seed(derive_seed(self._seed, "step", step, *([rank()] if rank() else [])))
         self._model.train()
         terms: dict[str, Tensor] = self._model.losses(*(self._placed(tensor) for tensor in batch))
         self._optimizer.zero_grad()
-        self._fabric.backward(torch.stack(list(terms.values())).sum())
+        # The gradients are averaged over the processes.
+        self._fabric.backward(torch.stack(list(terms.values())).sum() * (share * world_size()))
         if self._clip is not None:
             self._fabric.clip_gradients(self._model, self._optimizer, max_norm=self._clip)
         self._optimizer.step()
@@ -142,18 +165,19 @@ class Window:
         self._steps = self._images = 0
         self._start = time.monotonic()
 
-    def add(self, terms: dict[str, Tensor], images: int) -> None:
-        """Count one step."""
+    def add(self, terms: dict[str, Tensor], images: int, share: float) -> None:
+        """Count one step of so many images, of which this process has had a share."""
         values = {name: float(term.detach()) for name, term in terms.items()}
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
+            self._sums[name] = self._sums.get(name, 0.0) + value * share
         self.loss = sum(values.values())
         self._steps += 1
         self._images += images
 
     def close(self, title: str) -> dict[str, Any]:
-        """The figures of a log line; then begin a new window."""
-        self.last = {name: value / self._steps for name, value in self._sums.items()}
+        """The figures of a log line, over all processes; then begin a new window."""
+        sums = sum_over_ranks(torch.tensor(list(self._sums.values()), dtype=torch.float64)).tolist()
+        self.last = {name: value / self._steps for name, value in zip(self._sums, sums, strict=True)}
         loss = sum(self.last.values())
         speed = self._images / max(time.monotonic() - self._start, 1e-9)
         self._reset()
@@ -173,11 +197,6 @@ def _optimizer(model: nn.Module, schedule: Schedule) -> Optimizer:
         double_bias=schedule.double_bias,
     )
     return build_sgd(groups, momentum=schedule.momentum)
-
-
-def _save(path: Path, model: nn.Module, optimizer: Optimizer, step: int, fabric: Fabric) -> None:
-    if fabric.is_global_zero:
-        save_state(path, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step})
 
 
 def _restore(path: Path, model: nn.Module, optimizer: Optimizer) -> int:
@@ -260,6 +279,8 @@ class Trainer:
 
     def keep(self, model: nn.Module, folder: Path, *, title: str) -> dict[str, Any]:
         """Write a network that came trained into a folder, as if it had been trained there."""
-        self.log.rewind(title, 0)
-        save_weights(folder / WEIGHTS, model)
+        if is_first():
+            self.log.rewind(title, 0)
+            save_weights(folder / WEIGHTS, model)
+        wait_for_all()
         return {"steps": 0}

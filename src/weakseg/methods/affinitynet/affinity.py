@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weakseg.ops.pair_distance import pair_distance
 from weakseg.ops.pairs import Border, pair_offsets, pair_windows
+from weakseg.training.ranks import photo_share, sum_over_ranks
 
 IGNORE = 255
 EPSILON = 1e-5
@@ -97,7 +98,7 @@ def pair_labels(labels: Tensor, radius: int, *, border: Border = "all") -> PairL
 
 
 def affinity_loss(affinity: Tensor, pairs: PairLabels, eps: float = EPSILON) -> AffinityLoss:
-    """Cross entropy of pair affinities, each kind of pair averaged over the whole batch by itself.
+    """Cross entropy of pair affinities, each kind of pair averaged over the whole batch, on all devices, by itself.
 
     Args:
         affinity: (N, n, h, w) in [0, 1].
@@ -113,4 +114,4 @@ def affinity_loss(affinity: Tensor, pairs: PairLabels, eps: float = EPSILON) -> 
 
 
 def _masked_mean(values: Tensor, mask: Tensor, eps: float) -> Tensor:
-    return (values * mask).sum() / (mask.sum() + eps)
+    return (values * mask).sum() / ((sum_over_ranks(mask.sum()) + eps) * photo_share(len(mask)))

@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from weakseg.methods.irnet.paths import add_at_maximum, path_maximum, search_paths
 from weakseg.ops.pairs import Border, PairWindow, pair_offsets, pair_windows
+from weakseg.training.ranks import photo_share, sum_over_ranks
 
 IGNORE = 255
 EPSILON = 1e-5
@@ -60,7 +61,7 @@ class Terms(NamedTuple):
 
 
 def path_loss(boundary: Tensor, displacement: Tensor, labels: Tensor, radius: int, border: Border = "crop") -> PathLoss:
-    """Loss of boundary and displacement maps, with gradient; each mean is over the whole batch.
+    """Loss of boundary and displacement maps, with gradient; each mean is over the whole batch, on all devices.
 
     On the CPU compiled loops, one image per thread, elsewhere tensor operations, one offset at a time.
 
@@ -88,7 +89,8 @@ class _PathLoss(torch.autograd.Function):
     ) -> Tensor:
         add_up = _terms_cpu if boundary.device.type == "cpu" else terms
         found = add_up(boundary, displacement, labels, radius, border)
-        per_pair, per_axis = 1 / (found.counts + EPSILON), 1 / (2 * found.counts[:2] + EPSILON)
+        counts, share = sum_over_ranks(found.counts), photo_share(len(boundary))
+        per_pair, per_axis = 1 / ((counts + EPSILON) * share), 1 / ((2 * counts[:2] + EPSILON) * share)
         ctx.save_for_backward(found.slopes * per_pair.view(1, 3, 1, 1), found.shifts * per_axis.view(1, 2, 1, 1, 1))
         return found.sums * torch.cat([per_pair, per_axis])
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from weakseg.errors import one_of
+from weakseg.training.ranks import is_first, sum_over_ranks
 
 Histogram = Literal["sum", "mean"]
 
@@ -82,7 +83,7 @@ def decorrelation(codebook: Tensor) -> Tensor:
 
 
 def sampled_words(features: Tensor, count: int) -> Tensor:
-    """Features of ``count`` random pixels, as the first codebook of a memory bank.
+    """Features of ``count`` random pixels, as the first codebook of a memory bank; on several devices of the first's.
 
     Draws from torch's global CPU generator. Where there are fewer pixels than words, pixels are drawn repeatedly.
 
@@ -96,11 +97,12 @@ def sampled_words(features: Tensor, count: int) -> Tensor:
     pixels = features.movedim(1, -1).flatten(0, -2)
     total = len(pixels)
     chosen = torch.randperm(total)[:count] if total >= count else torch.randint(total, (count,))
-    return pixels[chosen.to(pixels.device)]
+    words = pixels[chosen.to(pixels.device)]
+    return sum_over_ranks(words if is_first() else torch.zeros_like(words))
 
 
 def updated_words(codebook: Tensor, features: Tensor, scores: Tensor, rate: float = 1e-3) -> Tensor:
-    """Move every word towards the mean of the pixels that it is likeliest for (VWL-M).
+    """Move every word towards the mean of the pixels, on all devices, that it is likeliest for (VWL-M).
 
     rate * (sum of those pixels' features) / (their number + 1e-4) + (1 - rate) * word. As in the released code a word
     of no pixel shrinks by ``rate``, which its cosines do not feel: the next pixels that it gets turn it faster. The
@@ -117,6 +119,6 @@ def updated_words(codebook: Tensor, features: Tensor, scores: Tensor, rate: floa
     """
     pixels = features.movedim(1, -1).flatten(0, -2)
     likeliest = scores.argmax(dim=1).flatten()
-    sums = torch.zeros_like(codebook).index_add_(0, likeliest, pixels.to(codebook.dtype))
-    counts = torch.bincount(likeliest, minlength=len(codebook)).to(codebook.dtype)
+    sums = sum_over_ranks(torch.zeros_like(codebook).index_add_(0, likeliest, pixels.to(codebook.dtype)))
+    counts = sum_over_ranks(torch.bincount(likeliest, minlength=len(codebook))).to(codebook.dtype)
     return rate * sums / (counts[:, None] + 1e-4) + (1 - rate) * codebook

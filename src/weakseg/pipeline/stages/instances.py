@@ -19,6 +19,7 @@ from weakseg.methods.irnet.walk import BoundaryWalkSettings, walk_start
 from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.stages.mapped import undone_maps
 from weakseg.refine.background import foreground
+from weakseg.training.ranks import is_first
 
 
 @torch.inference_mode()
@@ -48,7 +49,7 @@ def instances(
         workers: processes that load photos.
 
     Returns:
-        how many objects there are.
+        how many objects there are; 0 in all processes but the first, which makes the one file.
     """
     classes = images.classes
 
@@ -71,6 +72,8 @@ def instances(
         own = tuple(instance._replace(mask=_mask_at(instance.mask, size)) for instance in objects)
         save_instances(out(sample), [PhotoInstances(sample.id, _file_name(sample), size, own)], classes)
     count = 0
+    if not is_first():
+        return count
 
     def photos() -> Iterator[PhotoInstances]:
         nonlocal count

@@ -15,6 +15,7 @@ from weakseg.ops.views import photo_tensor
 from weakseg.pipeline.stages.mapped import undone_maps
 from weakseg.training.checkpoint import save_weights, trained
 from weakseg.training.progress import track
+from weakseg.training.ranks import is_first
 from weakseg.training.train import WEIGHTS, Trainer
 
 
@@ -48,6 +49,8 @@ def relate(
     examples = method.examples(images, read_maps, folder, (net.mean, net.std))
     own = method.settings
     summary = trainer.fit(network, examples, own.train, folder, seed=seed, title="relate")
+    if not is_first():
+        return summary
     found = method.finish(trained(network, folder / WEIGHTS, device), _photos(images, device))
     if found:
         save_weights(folder / WEIGHTS, network)  # in one step: a run that is killed before it trains no further

@@ -19,6 +19,7 @@ from weakseg.segmentation.inference import PredictSettings, segment_photo
 from weakseg.training.checkpoint import trained
 from weakseg.training.optim import Schedule
 from weakseg.training.photos import undone
+from weakseg.training.ranks import told_by_first
 from weakseg.training.train import WEIGHTS, Trainer, rise
 
 ReadMask = Callable[[Sample], Array]
@@ -65,7 +66,7 @@ def selftrain(
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
     """
-    if (folder / WEIGHTS).exists():  # the labelling was interrupted
+    if told_by_first((folder / WEIGHTS).exists):  # the labelling was interrupted
         risen = rise(trainer.log, "selftrain")
         summary: dict[str, Any] = {} if risen is None else {"rose": risen}
     else:
