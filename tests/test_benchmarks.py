@@ -9,7 +9,7 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -281,13 +281,15 @@ def test_the_pictures_of_the_guides(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("path", [ROOT / "docs" / "refinement.md", *sorted(SCRIPTS.glob("*.py"))], ids=lambda p: p.name)
 def test_commands_are_understood(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse = argparse.ArgumentParser.parse_args
+    def stopping(parse: Callable[[argparse.ArgumentParser], object]) -> Callable[[argparse.ArgumentParser], None]:
+        def parsed(self: argparse.ArgumentParser) -> None:
+            parse(self)
+            raise ParsedError
 
-    def parsed(self: argparse.ArgumentParser) -> None:
-        parse(self)
-        raise ParsedError
+        return parsed
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
+    for name in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(argparse.ArgumentParser, name, stopping(getattr(argparse.ArgumentParser, name)))
     for command in commands(path.read_text(encoding="utf-8")):
         if command[0] == "python":
             with pytest.raises(ParsedError):

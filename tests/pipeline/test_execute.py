@@ -285,7 +285,7 @@ def test_photos_by_folder_run_without_a_val_split_and_without_masks(tmp_path, fi
     assert ended.code == 0, ended.err
     assert "no split 'val'" in ended.err
     assert (tmp_path / "run" / "refine" / "masks" / "cat" / "p0.png").is_file()
-    assert "no masks" in ended.out
+    assert "no true masks" in ended.out
     assert metrics(tmp_path / "run")["refine"]["without_mask"] == 6
 
 

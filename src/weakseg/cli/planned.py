@@ -90,7 +90,10 @@ def planned(
     plan, estimate = fit_plan(plan, source, minutes, near)
     say(f"the run takes {estimate.line()}")
     if minutes is not None and estimate.total > 60 * minutes:
-        warn(f"--minutes {minutes:g}: not to be had here; this is the shortest plan")
+        warn(
+            f"--minutes {minutes:g}: not to be had here; this is the shortest plan, of one epoch a training: enough to "
+            "try the commands, not for masks"
+        )
     return Prepared(plan.recipe, source, plan.to_yaml(), plan, estimate)
 
 
@@ -101,9 +104,9 @@ def _with_its_plan(
     before, file = load_recipe(str(out / RECIPE), [], overrides), out / RECIPE
     if recipe is not None and load_recipe(recipe).name != before.name:
         raise WeaksegError(f"{out}: holds a run of {before.name}; choose another --out, or add --overwrite")
-    say(f"going on with the plan in {file} (--overwrite plans anew)", "dim")
-    if minutes is not None:
-        warn("--minutes: the plan is made already; add --overwrite to cut it")
+    say(f"going on with the plan in {file} (--overwrite plans anew and begins again)", "dim")
+    if minutes is not None and f"for {minutes:g} minutes" not in text:
+        warn("--minutes: the plan is made already; another --out plans for this time")
     source = open_source(data)
     photos = len(source.image_set(before.data.train))
     if not text.startswith(f"{HEAD} {photos} photos"):

@@ -254,6 +254,8 @@ def _unknown(path: Path | Encoded) -> str:
         return f"{bands}: not read; save 3 bands of 8 bits, or 1 of 8 or 16 (gdal_translate -b 1 -b 2 -b 3 -scale)"
     if path.suffix.lower() in UNREAD_SUFFIXES:
         return f"{path.suffix.lower()} is not read; convert it to JPEG or PNG"
+    if path.suffix.lower() in (".csv", ".tsv", ".json", ".xml", ".txt"):
+        return "no picture but a table or list; a data source is given with --data"
     filled = path.content if isinstance(path, Encoded) else path.stat().st_size
     return "no picture in a known format" if filled else "empty file"
 

@@ -76,7 +76,7 @@ class Plan:
         height, width = photos.size
         head = [
             f"{HEAD} {photos.photos} photos ({photos.untagged} without a tag) of about {width} x {height} px, "
-            f"{'grey' if photos.grey else 'colour'}, {photos.classes} classes, {photos.tags:.1f} tags each,",
+            f"{'grey' if photos.grey else 'colour'}, {photos.classes} classes, {photos.tags:.1f} tags a tagged one,",
             f"# the rarest class on {photos.rarest} photos; {self.machine.cores} cores, "
             f"{self.machine.memory / (1 << 30):.1f} GiB of free memory, {'a' if self.machine.gpu else 'no'} GPU.",
             "# Run it with: weakseg run THIS_FILE --data SOURCE --out DIRECTORY",

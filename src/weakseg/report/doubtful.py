@@ -70,7 +70,8 @@ class Doubtful:
             table.add_row(f"{sum(each.iou for each in found) / len(found):.2f}", key, tags)
         out.print(table)
         report = self.folder / "report.html"
-        out.print(f"all of them, sortable: {self.stage / LIST}; with pictures: {report}", soft_wrap=True)
+        pictures = f"; with pictures: {report}" if report.is_file() else ""
+        out.print(f"all of them, sortable: {self.stage / LIST}{pictures}", soft_wrap=True)
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""

@@ -64,7 +64,7 @@ class FinishedRun:
         Empty without ground truth.
         """
         found: dict[str, Any] | None = read_json(self.folder / "metrics.json")
-        return found or {}
+        return {stage: entry for stage, entry in (found or {}).items() if entry.get("scores")}
 
     @cached_property
     def warnings(self) -> list[str]:
@@ -153,5 +153,7 @@ class FinishedRun:
     def _file(self, kind: str, name: str, suffix: str) -> Path:
         path = self.folder / kind / f"{name}{suffix}"
         if not path.is_file():
+            if not (self.folder / kind).is_dir():
+                raise WeaksegError(f"{self.folder}: the run has made no {kind}; see its stages and lists")
             raise WeaksegError(f"{path}: no such file; ids are those of the data source, as `weakseg data` knows them")
         return path

@@ -32,8 +32,8 @@ def run_table(manifest: dict[str, Any]) -> Table:
         time = f"{record['seconds']:.0f} s" if record["seconds"] is not None else ""
         if (record["sessions"] or 1) > 1:
             time += " (resumed)"
-        images = str(entry["images"]) if entry else ""
-        figures = _both(scores) if scores else ("no masks" if entry else "", "")
+        images = str(entry["images"]) if scores else ""
+        figures = _both(scores) if scores else ("no true masks" if entry else "", "")
         methods = ", ".join(manifest["methods"].get(stage, []))
         table.add_row(f"{stage}: {methods}" if methods else stage, entry.get("split", ""), images, *figures, time)
         if "best" in entry:

@@ -133,3 +133,9 @@ def test_tags_that_teach_nothing_are_told() -> None:
     assert (
         "no training photo has the tag 'cow'" in warnings_of("cat", "dog", "cat", "dog", names=("cat", "cow", "dog"))[0]
     )
+
+
+def test_a_tag_that_says_there_is_nothing_is_pointed_out() -> None:
+    (line,) = warnings_of("Good", "scratch", "Good", "scratch")
+    assert "'Good' is learnt as something to be outlined" in line
+    assert warnings_of("dent", "scratch", "dent", "scratch") == []

@@ -111,9 +111,10 @@ def test_label_studio(made: Made, tmp_path: Path) -> None:
     found = readers.label_studio(tmp_path / "out")
     same(found, made.background())
     task, *_ = json.loads((tmp_path / "out" / "tasks.json").read_text())
-    assert task["data"]["image"] == "/data/local-files/?d=a/1.jpg"
+    assert task["data"]["image"] == "/data/local-files/?d=photos/a/1.jpg"
     assert task["predictions"][0]["result"][-1]["value"] == {"choices": ["cat", "dog & cow"]}
-    assert noted(written, f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={(tmp_path / 'photos').resolve()}")
+    above = tmp_path.resolve()
+    assert noted(written, f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={above}, add {above / 'photos'} as")
     export(made.run, "label-studio", tmp_path / "served", url="https://photos.example.org/x y/")
     task, *_ = json.loads((tmp_path / "served" / "tasks.json").read_text())
     assert task["data"]["image"] == "https://photos.example.org/x y/a/1.jpg"

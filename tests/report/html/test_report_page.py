@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tiny
+import weakseg
 from strict_html import read_html
 from weakseg.data.images import read_mask, voc_palette, write_gray, write_image
 from weakseg.data.source import open_source
@@ -17,6 +18,7 @@ from weakseg.evaluation.calibration import Reliability
 from weakseg.evaluation.expected import Expected
 from weakseg.pipeline.masklist import write_mask_list
 from weakseg.pipeline.rundir.run import Run
+from weakseg.recipes.loading import load_recipe
 from weakseg.report import run as running
 from weakseg.report.html import page as pages
 from weakseg.report.html.gallery import choose
@@ -298,3 +300,19 @@ def test_two_hundred_noisy_photos_are_less_than_five_megabytes(tmp_path):
     assert len(page.one("ul", class_="gallery").all("li")) == 200
     assert len(page.all("img")) == 160 * 4 + 40 * 3
     assert 4_000_000 < report.stat().st_size <= 5_000_000
+
+
+def test_photos_with_tags_and_nothing_else_have_a_report(tmp_path: Path) -> None:
+    """A table of images and tags: no list val, no true masks."""
+    photos = tiny.write_photos(tmp_path / "photos")
+    lines = [f"photos/JPEGImages/{name}.jpg,{tags}" for name, tags in tiny.TRAIN.items()]
+    lines = [line for line in lines if (tmp_path / line.partition(",")[0]).is_file()]
+    (tmp_path / "photos.csv").write_text("\n".join(["image,tags", *lines]) + "\n")
+    recipe = load_recipe("auto", [], [*tiny.overrides(), *tiny.AUTO])
+    finished = weakseg.run(recipe, str(tmp_path / "photos.csv"), tmp_path / "run")
+    assert photos.is_dir()
+    assert finished.report is not None
+    assert "nothing to predict" in finished.report.read_text(encoding="utf-8")
+    assert finished.scores == {}
+    with pytest.raises(WeaksegError, match="has made no predict/masks"):
+        finished.prediction(next(iter(tiny.TRAIN)))

@@ -19,6 +19,7 @@ _LIST = re.compile(r"^[\[({].*[\])}]$", re.DOTALL)
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")
 _SHORTEST = 3  # letters of a name that may be a slip of another
+_NOTHING = ("good", "ok", "okay", "normal", "negative", "background", "empty", "nothing", "no defect", "healthy")
 _NAMED = 3  # examples in a warning
 _NEARLY = 0.9  # share of the photos that leaves too few without a class
 _FEW_PHOTOS = 20  # below which a share says little
@@ -103,6 +104,12 @@ def tag_warnings(train: ImageSet, *, named: bool) -> list[str]:
     without = [name for name, found in photos.items() if not found]
     if without:
         lines.append(f"no training photo has the tag {', '.join(map(repr, without))}: the class cannot be learnt")
+    lines += [
+        f"'{name}' is learnt as something to be outlined; where it means that there is nothing to see, leave the tags "
+        "empty in a table"
+        for name, found in photos.items()
+        if found and name.casefold() in _NOTHING
+    ]
     return lines + _indistinct(photos, len(train)) + _nearly_everywhere(photos, len(train))
 
 

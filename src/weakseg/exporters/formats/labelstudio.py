@@ -42,7 +42,7 @@ class LabelStudio(Exporter):
             else:
                 name = os.path.relpath(photo.sample.image.resolve(), root)
             regions = photo.regions()
-            address = f"{job.url.rstrip('/')}/{quote(name)}" if job.url else f"{LOCAL}{quote(name)}"
+            address = f"{job.url.rstrip('/')}/{quote(name)}" if job.url else f"{LOCAL}{quote(f'{root.name}/{name}')}"
             tasks.append(_task(number, photo, address, regions, f"weakseg {masks.name}"))
             ignored.see(photo)
             tally.add("tasks")
@@ -100,14 +100,15 @@ def _common_folder(masks: MaskSet) -> Path:
 def _served(job: ExportJob, root: Path, copied: bool) -> tuple[str, ...]:
     """Where Label Studio finds the photos."""
     place = "the folder images here" if copied else str(root)
+    above = "the folder of this export" if copied else str(root.parent)
     first = "the photos were drawn and are written to images" if copied and job.photos != "copy" else ""
     if job.url:
         served = f"Label Studio loads the photos from {job.url}, which must serve {place}"
     else:
         served = (
             "start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
-            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={place}, add that folder as local storage, or give the address "
-            "of the photos with --url"
+            f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={above}, add {place} as local storage without syncing it (the "
+            "tasks are in the file), or give the address of the photos with --url"
         )
     way = f"in Label Studio: paste {CONFIG} as labelling interface (Code), then import {FILE}"
     return (*([first] if first else []), served, way)

@@ -50,6 +50,8 @@ def stage_rows(recipe: Recipe, manifest: Mapping[str, Any], metrics: Mapping[str
     for name, record in records.items():
         seconds, entry = record.get("seconds"), metrics.get(name, {})
         sentence = SENTENCES.get(name)
+        if name == "predict" and "val" not in manifest.get("lists", ("val",)):
+            sentence = _nothing_to_predict
         rows.append(
             StageRow(
                 name,
@@ -157,6 +159,10 @@ def _segment(recipe: Recipe) -> str:
 
 def _predict(recipe: Recipe) -> str:
     return f"Masks of the list {recipe.data.val} at {_views(recipe.predict)}{_crf(recipe.predict)}."
+
+
+def _nothing_to_predict(recipe: Recipe) -> str:
+    return f"There is no list {recipe.data.val}: nothing to predict."
 
 
 def _evaluate(recipe: Recipe) -> str:
