@@ -52,7 +52,9 @@ def test_processes_end_with_the_one_that_has_started_them(tmp_path, number):
     command = f"import sys; sys.path[:] = {sys.path}; import launched; launched.start_waiting({str(tmp_path)!r})"
     command = command.replace("import launched", "from pathlib import Path; import launched", 1)
     command = command.replace(repr(str(tmp_path)), f"Path({str(tmp_path)!r})")
-    with subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.DEVNULL) as process:
+    # A shell's background jobs ignore Ctrl-C, and so would this process.
+    heeding = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    with subprocess.Popen([sys.executable, "-c", command], stderr=subprocess.DEVNULL, preexec_fn=heeding) as process:
         while len(list(tmp_path.iterdir())) < 2:
             assert process.poll() is None
             time.sleep(0.01)
