@@ -54,7 +54,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, *arguments:
     return record
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(
+    "name", ["pamr", *(pytest.param(name, marks=pytest.mark.slow) for name in KERNELS if name != "pamr")]
+)
 def test_a_kernel_runs_and_is_written_up(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = kernel(monkeypatch, tmp_path, name, *KERNELS[name].split())
     assert record["machine"]["versions"]["torch"]
@@ -72,6 +74,7 @@ def test_a_kernel_runs_and_is_written_up(name: str, tmp_path: Path, monkeypatch:
     assert text.count("\n|") == len(record["rows"]) + 2
 
 
+@pytest.mark.slow
 def test_both_forms_of_a_kernel_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = kernel(monkeypatch, tmp_path, "paths", "--cases", "24,5,2")["rows"]
     assert [row["way"] for row in rows] == ["weakseg", "gathered paths"]
@@ -85,6 +88,7 @@ def test_dense_crf_of_a_voc_photo_stays_below_a_gigabyte(tmp_path: Path, monkeyp
     assert all(row["peak MB"] < 1000 for row in rows if row["way"].startswith("lattice"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"), [("paths", ["--cases", "24,5,3"]), ("walk", ["--sizes", "5x6", "40x50"])]
 )

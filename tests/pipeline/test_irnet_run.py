@@ -132,6 +132,7 @@ def test_the_manifest_names_the_methods(run: Path) -> None:
     assert found["weights"]["relate"]["origin"]["network"] == "test_resnet"
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_every_stage_ends_as_if_it_never_was(run: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "run", tmp_path / "log.txt"
     for moment in MOMENTS:

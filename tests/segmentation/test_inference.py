@@ -79,7 +79,8 @@ def test_labels_that_are_not_held_win_no_pixel(
         torch.testing.assert_close(found.confidence, scores.amax(dim=0) / scores.sum(dim=0))
 
 
-@pytest.mark.parametrize("crf", [None, pytest.param("deeplabv2", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("crf", [None, "deeplabv2"])
 def test_tiles_give_the_labels_of_the_whole(monkeypatch: pytest.MonkeyPatch, animals: Path, crf: str | None) -> None:
     torch.manual_seed(0)
     overlay = ["segment.backbone.name=test_resnet", "segment.backbone.weights=none"]
