@@ -32,7 +32,7 @@ SMALL = shlex.split("""
     localize.scales=[1.0] localize.flip=false refine.pamr.iterations=4
     selftrain.augment.crop=128 selftrain.augment.scale=[0.6,1.0] selftrain.views.flip=false selftrain.views.crf=null
     selftrain.train.epochs=8 selftrain.train.batch_size=4 selftrain.train.lr=0.003
-    segment.augment.crop=128 segment.augment.scale=[0.6,1.0] segment.decoder_channels=256
+    segment.augment.crop=128 segment.augment.scale=[0.6,1.0] segment.deeplabv3plus.decoder_channels=256
     segment.train.epochs=4 segment.train.batch_size=4 segment.train.lr=0.003
     predict.scales=[1.0] predict.flip=false predict.crf=null
 """)
