@@ -62,7 +62,6 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(labelling, "label", work)
     monkeypatch.setattr(importing, "import_reviews", work)
     monkeypatch.setattr(serve, "serve", work)
-    monkeypatch.setattr(datalist, "list_source", work)
     monkeypatch.setattr(scored, "score_folder", work)
     monkeypatch.setattr(sets, "download", work)
     command = shlex.split(line)[1:]

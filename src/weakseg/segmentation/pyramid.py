@@ -24,11 +24,17 @@ class PyramidNetwork(BackboneNetwork):
         n_labels: number of classes with background.
         settings: of ``Settings``.
 
+    Attributes:
+        Decoder: of segmentation_models_pytorch, made of channels per level, depth and width.
+        unused: channels of what the decoder is given before the levels, and leaves out.
+
     Raises:
         WeaksegError: the backbone has fewer than two such levels.
     """
 
     align_corners: ClassVar[bool] = True
+    Decoder: ClassVar[type[nn.Module]]
+    unused: ClassVar[tuple[int, ...]] = (3,)
 
     def __init__(self, backbone: Backbone, n_labels: int, settings: Any) -> None:
         super().__init__(backbone, n_labels, settings)
@@ -36,12 +42,9 @@ class PyramidNetwork(BackboneNetwork):
         if len(self.used) < 2:
             name = type(self).__name__.lower()
             raise WeaksegError(f"{name} needs two levels of stride {FINEST} or more; here are {backbone.strides}")
-        self.channels = [backbone.channels[index] for index in self.used]
-
-    def add_decoder(self, decoder: nn.Module, width: int, n_labels: int, kernel: int) -> None:
-        """Put a decoder of ``width`` channels on the levels, and a classifier on it."""
-        self.decoder: Any = decoder
-        self.classifier = nn.Conv2d(width, n_labels, kernel, padding=kernel // 2)
+        channels, width = [backbone.channels[index] for index in self.used], settings.decoder_channels
+        self.decoder: Any = self.Decoder([*self.unused, *channels], max(3, len(channels)), width)
+        self.classifier = nn.Conv2d(width, n_labels, 1)
         initialize_decoder(self.decoder)
         initialize_head(self.classifier)
 
@@ -51,9 +54,6 @@ class PyramidNetwork(BackboneNetwork):
         levels = self.backbone(images)
         # The decoders leave the images out, or take a quarter of their size, rounded down, as that of the result.
         whole = F.pad(images, (0, -width % FINEST, 0, -height % FINEST))
-        found: Tensor = self.classifier(self.decoder(self.arranged(whole, [levels[index] for index in self.used])))
+        given = [*(whole for _ in self.unused), *(levels[index] for index in self.used)]
+        found: Tensor = self.classifier(self.decoder(given))
         return found
-
-    def arranged(self, images: Tensor, levels: list[Tensor]) -> list[Tensor]:
-        """Images and levels as the decoder wants them."""
-        return [images, *levels]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from segmentation_models_pytorch.decoders.segformer.decoder import SegformerDecoder
+from torch import nn
 
-from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.pyramid import PyramidNetwork
 from weakseg.settings import PositiveInt, settings
 
@@ -36,8 +36,4 @@ class Segformer(PyramidNetwork):
     """
 
     Settings: ClassVar[type[Any]] = SegformerSettings
-
-    def __init__(self, backbone: Backbone, n_labels: int, settings: SegformerSettings) -> None:
-        super().__init__(backbone, n_labels, settings)
-        width, depth = settings.decoder_channels, max(3, len(self.channels))
-        self.add_decoder(SegformerDecoder([3, *self.channels], depth, width), width, n_labels, kernel=1)
+    Decoder: ClassVar[type[nn.Module]] = SegformerDecoder

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
-from torch import Tensor
+from torch import nn
 
-from weakseg.backbones.backbone import Backbone
 from weakseg.segmentation.pyramid import PyramidNetwork
 from weakseg.settings import PositiveInt, settings
 
@@ -37,12 +36,5 @@ class UPerNet(PyramidNetwork):
     """
 
     Settings: ClassVar[type[Any]] = UPerNetSettings
-
-    def __init__(self, backbone: Backbone, n_labels: int, settings: UPerNetSettings) -> None:
-        super().__init__(backbone, n_labels, settings)
-        width, depth = settings.decoder_channels, max(3, len(self.channels))
-        self.add_decoder(UPerNetDecoder([3, 0, *self.channels], depth, width), width, n_labels, kernel=1)
-
-    def arranged(self, images: Tensor, levels: list[Tensor]) -> list[Tensor]:
-        """See `PyramidNetwork.arranged`: the decoder leaves the first two out."""
-        return [images, images, *levels]
+    Decoder: ClassVar[type[nn.Module]] = UPerNetDecoder
+    unused: ClassVar[tuple[int, ...]] = (3, 0)
