@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import common
 import document
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.checks import TRAINED
 from weakseg.recipes.loading import load_recipe
+from weakseg.recipes.recipe import Recipe
 from weakseg.report.run import run_and_draw
 
 Seconds = Mapping[int, Mapping[str, float]]
@@ -36,9 +39,10 @@ def measure(args: argparse.Namespace, folder: Path) -> Seconds:
     return found
 
 
-def written(found: Seconds) -> str:
-    """The table: seconds of each stage, and the ratio of the first number of processes to the others."""
+def written(found: Seconds, recipe: Recipe, data: str) -> str:
+    """The table: seconds of each stage, and the ratio of the first number of processes to the others; and of what."""
     first, *others = found
+    photos = [stage for stage in found[first] if stage not in TRAINED and stage != PHOTOS]
     header = ["stage", *(f"{count} process{'es' if count > 1 else ''}, s" for count in found)]
     header += [f"times faster with {count}" for count in others]
     rows: list[Sequence[str]] = []
@@ -46,7 +50,14 @@ def written(found: Seconds) -> str:
         seconds = [found[count][stage] for count in found]
         ratios = [f"{seconds[0] / max(taken, 0.01):.2f}" for taken in seconds[1:]]
         rows.append([stage, *(f"{taken:.1f}" for taken in seconds), *ratios])
-    return document.table(header, rows)
+    machine = common.machine("cpu", [])
+    versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("weakseg", "torch"))
+    told = (
+        f"Seconds of the stages of `{recipe.name}` on `{data}`, processes of one thread; photo stages: "
+        f"{', '.join(photos)}. {machine['processor']}, {machine['cores']} cores; seed {recipe.seed}, {versions}, "
+        f"{datetime.now(UTC).date().isoformat()}."
+    )
+    return f"{document.table(header, rows)}\n\n{told}"
 
 
 def _numbers(text: str) -> list[int]:
@@ -68,7 +79,8 @@ def main() -> None:
         raise WeaksegError("--processes: give two numbers to compare, as 1,2")
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(given, given.runs or Path(temporary))
-    document.publish(written(found), "devices", given.into)
+    recipe = load_recipe(given.recipe, given.overlays, given.overrides)
+    document.publish(written(found, recipe, given.data), "devices", given.into)
 
 
 if __name__ == "__main__":

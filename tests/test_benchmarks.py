@@ -190,7 +190,7 @@ def test_labelling_is_measured_and_reckoned_up(
     assert [cells[0] for cells in machines] == ["| 1", "| 10", "| 100"]
     hours = [float(cells[3].removesuffix(" |")) for cells in machines]
     assert hours[0] == hours[1] == hours[2]
-    rate = float(re.search(r"rate of a core above, ([\d.]+) photos", text)[1])  # type: ignore[index]
+    rate = float(re.search(r"from ([\d.]+) photos a second and core", text)[1])  # type: ignore[index]
     assert hours[0] == pytest.approx(10_000_000 / (64 * rate) / 3600, rel=0.01, abs=1)
 
 
@@ -377,7 +377,10 @@ def test_stages_of_one_and_two_processes_stand_side_by_side(
     data, overlay = f"voc:{tiny.write_photos(tmp_path / 'photos')}", tiny.write_overlay(tmp_path)
     stages = "stages=[classify, localize, relate, refine, evaluate]"
     run(monkeypatch, "devices", "--recipe", "affinitynet", "--with", overlay, "--data", data, stages)
-    header, _, *rows = capsys.readouterr().out.splitlines()
+    header, _, *rows, blank, told = capsys.readouterr().out.splitlines()
+    assert blank == ""
+    assert told.startswith("Seconds of the stages of `affinitynet` on `voc:")
+    assert "photo stages: localize, refine." in told
     assert header == "| stage | 1 process, s | 2 processes, s | times faster with 2 |"
     cells = [row.strip("| ").split(" | ") for row in rows]
     assert [row[0] for row in cells] == ["classify", "localize", "relate", "refine", "photo stages"]

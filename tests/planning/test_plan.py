@@ -19,6 +19,7 @@ from weakseg.planning.fingerprint import Fingerprint, Machine, fingerprint
 from weakseg.planning.plan import changed_plan, make_plan
 from weakseg.planning.rules import EPOCH, GIB, MOST_STEPS, choices
 from weakseg.recipes.loading import load_recipe, validate
+from weakseg.recipes.shipped import recipe_files
 
 LAPTOP = Machine(cores=2, memory=16 * GIB)
 ANIMALS = Fingerprint(749, 6, 0, 90, 1.3, (240, 320), 320, grey=False)
@@ -33,10 +34,20 @@ def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet
     return load_recipe(recipe, overlays, [*settings, *given])
 
 
-def test_what_small_was_made_for_is_planned_as_small():
-    assert planned(ANIMALS).classify == load_recipe("irnet", ["small"]).classify
-    assert planned(ANIMALS).refine == load_recipe("irnet", ["small"]).refine
-    assert planned(ANIMALS).predict == load_recipe("irnet", ["small"]).predict
+@pytest.mark.parametrize("name", sorted(recipe_files()))
+def test_small_is_what_is_planned_for_the_photos_it_was_made_for(name: str):
+    small, plan = load_recipe(name, ["small"]), planned(ANIMALS, recipe=name)
+    if name == "auto":
+        small = load_recipe(name)
+        assert plan.segment == small.segment
+    # Of the published recipes `small` keeps the network's rates: their tables were measured so.
+    rates = replace(small.segment.deeplabv3plus, atrous_rates=plan.segment.deeplabv3plus.atrous_rates)
+    same = {
+        "segment": replace(small.segment, deeplabv3plus=rates),
+        "selftrain": plan.selftrain if "selftrain" not in small.stages else small.selftrain,
+        "relate": plan.relate if "relate" not in small.stages else small.relate,
+    }
+    assert plan == replace(small, **same)
 
 
 @pytest.mark.parametrize("photos", [20, 245, 749, 100_000])

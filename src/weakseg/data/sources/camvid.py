@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weakseg.data.images import IGNORE, read_image, voc_palette
-from weakseg.data.labels import ClassList
 from weakseg.data.paths import list_images, read_text
 from weakseg.data.sample import Array, Classes, Sample, Source
-from weakseg.data.sources.assemble import Listing, assemble
-from weakseg.data.sources.masktags import tagged_by_masks
+from weakseg.data.sources.masktags import source_of_masks
 from weakseg.errors import WeaksegError
 
 PHOTOS, MASKS = "701_StillsRaw_full", ("LabeledApproved_full", "")
@@ -95,18 +93,9 @@ def open_camvid(path: str | Path) -> Source:
         recode = (*((value, value + 1) for value in range(len(NAMES))), (len(NAMES), IGNORE))
         listed = _segnet(root, recode)
     classes = Classes(NAMES, tuple(range(1, len(NAMES) + 1)), voc_palette())
-    splits: dict[str, list[Sample]] = {}
-    for split, samples in listed.items():
-        splits[split], faults, _ = tagged_by_masks(samples, classes, "")
-        problems += faults
-    count = sum(map(len, splits.values()))
-    warnings.append(f"the tags of {count} images are read from their masks: CamVid has no others")
-    known = ClassList(classes, root / "classes.txt", recode)
-    empty = {split: problems[0] for split, samples in splits.items() if not samples and problems}
-    listing = Listing(
-        f"camvid:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty
+    return source_of_masks(
+        f"camvid:{path}", root, listed, (classes, recode), title="CamVid", problems=problems, before=warnings
     )
-    return replace(assemble(listing), classes_file=None)
 
 
 def _cambridge(root: Path, warnings: list[str], problems: list[str]) -> dict[str, list[Sample]]:

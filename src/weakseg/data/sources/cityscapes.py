@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from weakseg.data.images import IGNORE, voc_palette
-from weakseg.data.labels import ClassList
 from weakseg.data.sample import Classes, Sample, Source
-from weakseg.data.sources.assemble import Listing, assemble
-from weakseg.data.sources.masktags import tagged_by_masks
+from weakseg.data.sources.masktags import source_of_masks
 from weakseg.errors import WeaksegError
 
 PHOTOS, MASKS = "leftImg8bit", "gtFine"
@@ -56,28 +53,15 @@ def open_cityscapes(path: str | Path) -> Source:
             raise WeaksegError(f"{folder}: no such folder; cityscapes:PATH wants {PHOTOS} and {MASKS} in PATH")
     classes = Classes(tuple(LABELS), tuple(LABELS.values()), voc_palette())
     recode = tuple((value, IGNORE) for value in range(IGNORE) if value not in classes.values)
-    splits: dict[str, list[Sample]] = {}
-    problems: list[str] = []
-    count = 0
-    for split in SPLITS:
-        samples = [
-            _sample(photo, root, split, recode) for photo in sorted((root / PHOTOS / split).glob(f"*/*_{PHOTOS}.png"))
-        ]
-        if samples:
-            splits[split], faults, _ = tagged_by_masks(samples, classes, "")
-            problems += faults
-            count += len(splits[split])
+    listed = {split: sorted((root / PHOTOS / split).glob(f"*/*_{PHOTOS}.png")) for split in SPLITS}
+    splits = {
+        split: [_sample(photo, root, split, recode) for photo in photos] for split, photos in listed.items() if photos
+    }
     if not splits:
         raise WeaksegError(f"{root / PHOTOS}: no photo in {' or '.join(f'{split}/CITY' for split in SPLITS)}")
-    warnings = [f"the tags of {count} images are read from their masks: Cityscapes has no others"]
-    if (root / PHOTOS / "test").is_dir():
-        warnings.append(f"{root / PHOTOS / 'test'}: left out, as its masks are not public")
-    known = ClassList(classes, root / "classes.txt", recode)
-    empty = {split: problems[0] for split, samples in splits.items() if not samples and problems}
-    listing = Listing(
-        f"cityscapes:{path}", root, splits, known.path, known, problems=problems, warnings=warnings, empty=empty
-    )
-    return replace(assemble(listing), classes_file=None)
+    test = root / PHOTOS / "test"
+    after = [f"{test}: left out, as its masks are not public"] if test.is_dir() else []
+    return source_of_masks(f"cityscapes:{path}", root, splits, (classes, recode), title="Cityscapes", after=after)
 
 
 def _sample(photo: Path, root: Path, split: str, recode: tuple[tuple[int, int], ...]) -> Sample:

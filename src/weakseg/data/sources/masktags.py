@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from weakseg.data.sample import BACKGROUND, IGNORE, Classes, Sample
+from weakseg.data.labels import ClassList
+from weakseg.data.sample import BACKGROUND, IGNORE, Classes, Sample, Source
+from weakseg.data.sources.assemble import Listing, assemble
 from weakseg.errors import WeaksegError
 
 _BATCH = 256
@@ -47,6 +50,53 @@ def tagged_by_masks(
     if not tagged:
         return [], problems, []
     return tagged, problems, [f"the tags of {len(tagged)} images are read from their masks: {reason}"]
+
+
+def source_of_masks(
+    spec: str,
+    root: Path,
+    listed: Mapping[str, Sequence[Sample]],
+    known: tuple[Classes, tuple[tuple[int, int], ...]],
+    *,
+    title: str,
+    problems: Sequence[str] = (),
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> Source:
+    """Make a source of a data set whose photos have masks, no tags, and classes that are known beforehand.
+
+    Args:
+        spec: the string that opens it.
+        root: its folder.
+        listed: samples per split, some with masks; those without are left out.
+        known: the classes, and how mask values become theirs.
+        title: what the line about tags calls the data set.
+        problems: one line per file that was left out already.
+        before: warnings that come before the line about tags.
+        after: warnings that come after it.
+
+    Raises:
+        WeaksegError: no image has a tag.
+    """
+    classes, recode = known
+    splits: dict[str, list[Sample]] = {}
+    faults = list(problems)
+    for split, samples in listed.items():
+        splits[split], more, _ = tagged_by_masks(samples, classes, "")
+        faults += more
+    count = sum(map(len, splits.values()))
+    line = f"the tags of {count} images are read from their masks: {title} has no others"
+    listing = Listing(
+        spec,
+        root,
+        splits,
+        root / "classes.txt",
+        ClassList(classes, root / "classes.txt", recode),
+        problems=faults,
+        warnings=[*before, line, *after],
+        empty={split: faults[0] for split, samples in splits.items() if not samples and faults},
+    )
+    return replace(assemble(listing), classes_file=None)
 
 
 def _values(sample: Sample) -> list[int] | str:
