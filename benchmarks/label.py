@@ -97,8 +97,8 @@ def written(found: Sequence[Measured], run: Path, data: str, cores: int) -> str:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     told = (
         f"{busiest.photos} photos of `{data}`, `{network}`, scales {looks['scales']}, "
-        f"flip {str(looks['flip']).lower()}, working size {settings['data']['long_side']}. {machine['processor']}, {machine['cores']} cores, {gpu}; seed "
-        f"{manifest['seed']}, {versions}, {datetime.now(UTC).date().isoformat()}."
+        f"flip {str(looks['flip']).lower()}, working size {settings['data']['long_side']}. {machine['processor']}, "
+        f"{machine['cores']} cores, {gpu}; seed {manifest['seed']}, {versions}, {datetime.now(UTC).date().isoformat()}."
     )
     costs = [
         (str(count), f"{rate * count:.1f}", time_text(MANY / rate / count / 3600), f"{MANY / rate / 3600:.1f}")

@@ -36,18 +36,18 @@ def planned(photos: Fingerprint, machine: Machine = LAPTOP, recipe: str = "irnet
 
 @pytest.mark.parametrize("name", sorted(recipe_files()))
 def test_small_is_what_is_planned_for_the_photos_it_was_made_for(name: str):
-    small, plan = load_recipe(name, ["small"]), planned(ANIMALS, recipe=name)
-    if name == "auto":
-        small = load_recipe(name)
-        assert plan.segment == small.segment
-    # Of the published recipes `small` keeps the network's rates: their tables were measured so.
-    rates = replace(small.segment.deeplabv3plus, atrous_rates=plan.segment.deeplabv3plus.atrous_rates)
-    same = {
-        "segment": replace(small.segment, deeplabv3plus=rates),
-        "selftrain": plan.selftrain if "selftrain" not in small.stages else small.selftrain,
-        "relate": plan.relate if "relate" not in small.stages else small.relate,
-    }
-    assert plan == replace(small, **same)
+    small = load_recipe(name, [] if name == "auto" else ["small"])
+    plan = planned(ANIMALS, recipe=name)
+    for section in ("data", "backbone", "classify", "localize", "predict", "hardware"):
+        assert getattr(plan, section) == getattr(small, section), section
+    assert plan.refine.steps == small.refine.steps
+    for step in small.refine.steps:
+        assert plan.refine.of(step) == small.refine.of(step)
+    for section in {"relate", "selftrain"} & set(small.stages):
+        assert getattr(plan, section) == getattr(small, section), section
+    # Of the published recipes `small` keeps the network's published rates: their tables were measured so.
+    rates = [] if name == "auto" else ["segment.deeplabv3plus.atrous_rates=[3, 6, 9]"]
+    assert plan.segment == load_recipe(name, [] if name == "auto" else ["small"], rates).segment
 
 
 @pytest.mark.parametrize("photos", [20, 245, 749, 100_000])
