@@ -75,7 +75,7 @@ def words(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the visual words of a run: the patches nearest to each, by class, with a mark where they do not agree."""
-    from weakseg.report.words import draw_words
+    from weakseg.report.words.draw import draw_words
 
     with quietly(quiet):
         found = draw_words(run, out, words=per_class, patches=patches, photos=photos, agreement=agreement)

@@ -52,8 +52,12 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
     longest = LONGEST // 2 if tight else LONGEST
     work = min(photos.long_side, longest)
     batch = 8 if tight else 16
-    yield from _sizes(photos, machine, work, longest)
-    yield from _atrous_rates(machine, work, recipe)
+    yield Choice("data.long_side", max(32, longest), f"nine of ten photos are below {photos.long_side} px")
+    largest = 448 if machine.gpu else 256
+    crop = _multiple(0.8 * work, 32, least=64, most=largest)
+    why = f"{crop} of about {work} px; at most {largest} on {'a GPU' if machine.gpu else 'a CPU'}"
+    yield from _crops(crop, why)
+    yield from _atrous_rates(crop, recipe)
     yield from _trainings(photos, batch, recipe)
     yield from _walks(work)
     if photos.grey:
@@ -77,16 +81,12 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
         yield Choice("predict.scales", [1.0], f"{free}: one scale")
         yield Choice("backbone.recompute", True, f"{free}: less is kept for the backward pass")
     workers = max(0, machine.cores - 2) if machine.gpu else 0
-    why = f"{machine.cores} cores beside a GPU" if machine.gpu else "the cores are busy with the networks"
-    yield Choice("hardware.workers", min(workers, 8), why)
+    beside = f"{machine.cores} cores beside a GPU" if machine.gpu else "the cores are busy with the networks"
+    yield Choice("hardware.workers", min(workers, 8), beside)
 
 
-def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> Iterator[Choice]:
-    """Working size and crops."""
-    reduced = f"nine of ten photos are below {photos.long_side} px"
-    yield Choice("data.long_side", max(32, longest), reduced)
-    crop, largest = _crop(machine, work)
-    why = f"{crop} of about {work} px; at most {largest} on {'a GPU' if machine.gpu else 'a CPU'}"
+def _crops(crop: int, why: str) -> Iterator[Choice]:
+    """What the trainings see of a photo."""
     yield Choice("classify.augment.crop", crop, why)
     sides = [max(16, round(crop * 0.875)), round(crop * 1.5)]
     yield Choice("classify.augment.long_side", sides, "objects larger and smaller than in the photos")
@@ -101,18 +101,11 @@ def _sizes(photos: Fingerprint, machine: Machine, work: int, longest: int) -> It
     yield Choice("segment.augment.crop", crop, why)
 
 
-def _crop(machine: Machine, work: int) -> tuple[int, int]:
-    """Side of the crops, and the largest that the machine takes."""
-    largest = 448 if machine.gpu else 256
-    return _multiple(0.8 * work, 32, least=64, most=largest), largest
-
-
-def _atrous_rates(machine: Machine, work: int, recipe: Recipe) -> Iterator[Choice]:
+def _atrous_rates(crop: int, recipe: Recipe) -> Iterator[Choice]:
     """Rates of ASPP that reach as large a part of a crop as the paper's do."""
     network = recipe.segment.network
     if network not in WITH_ASPP:
         return
-    crop, _ = _crop(machine, work)
     stride = (recipe.segment.backbone or recipe.backbone).output_stride
     # At the paper's rates the outer taps see nothing in a crop of 256, and noise in a whole photo of 320.
     rates = [max(1, round(rate * 16 / stride * crop / ASPP_CROP)) for rate in (6, 12, 18)]

@@ -14,8 +14,10 @@ from weakseg.pipeline.outlook import Outlook, look_ahead
 from weakseg.pipeline.rundir.run import open_folder
 from weakseg.planning.plan import Plan
 from weakseg.planning.rehearsal import Estimate
+from weakseg.planning.rules import Choice
 from weakseg.recipes.recipe import Recipe
 from weakseg.report.listing import out
+from weakseg.report.settings import is_read
 from weakseg.training.device import build_fabric
 from weakseg.training.progress import time_text
 
@@ -41,12 +43,18 @@ class DryRun:
         """About how long each stage takes, where that is known."""
         return {name: time.total for name, time in self.estimate.stages.items()} if self.estimate else {}
 
+    @property
+    def choices(self) -> list[Choice]:
+        """What was planned, of the settings that a stage of the run reads."""
+        made = self.plan.made if self.plan else ()
+        return [choice for choice in made if is_read(self.ahead.context.recipe, choice.key)]
+
     def show(self) -> None:
         """Print plan, stages, disk and time."""
         context = self.ahead.context
         if self.plan is not None:
             out.print("planned, each with its reason:")
-            for choice in self.plan.made:
+            for choice in self.choices:
                 out.print(f"  {choice.key}={choice.value}  # {choice.reason}", highlight=False, soft_wrap=True)
         table = Table(title=f"{context.recipe.name} on {self.data} into {context.run.folder}", title_justify="left")
         table.add_column("stage")
@@ -76,7 +84,7 @@ class DryRun:
             },
             "disk": disk and {"needed": disk.needed, "held": disk.held, "free": disk.free},
             "seconds": self.estimate and self.estimate.total,
-            "plan": self.plan and [choice._asdict() for choice in self.plan.made],
+            "plan": self.plan and [choice._asdict() for choice in self.choices],
             "warnings": list(context.source.warnings),
             "left_out": list(self.ahead.problems),
         }

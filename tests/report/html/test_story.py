@@ -7,9 +7,9 @@ from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.shipped import recipe_files
 from weakseg.recipes.stages import STAGES
 from weakseg.refine.background import BackgroundSettings
-from weakseg.report.html.settings import KEYS, key_settings, planned_settings
 from weakseg.report.html.story import SENTENCES, background_words, stage_rows
 from weakseg.report.listing import recipe_settings
+from weakseg.report.settings import KEYS, key_settings, planned_settings
 
 
 @pytest.mark.parametrize("name", recipe_files())

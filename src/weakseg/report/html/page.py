@@ -23,8 +23,8 @@ from weakseg.report.html.charts import Diagram, diagram, trainings
 from weakseg.report.html.gallery import TITLES, Card, Shown, cards, choose
 from weakseg.report.html.looks import Looks, look, photo_lists
 from weakseg.report.html.scores import class_rows, colours, confusions, scored_splits, scored_stages
-from weakseg.report.html.settings import key_settings, planned_settings
 from weakseg.report.html.story import background_words, stage_rows
+from weakseg.report.settings import key_settings, planned_settings
 from weakseg.report.table import percent
 from weakseg.training.progress import time_text
 

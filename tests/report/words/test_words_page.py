@@ -15,9 +15,9 @@ from weakseg.data.sample import Sample
 from weakseg.errors import WeaksegError
 from weakseg.pipeline.execute import execute
 from weakseg.recipes.loading import load_recipe
-from weakseg.report.word_pages import MARK
-from weakseg.report.word_search import find_words, majority, patch_box
-from weakseg.report.words import draw_words
+from weakseg.report.words.draw import draw_words
+from weakseg.report.words.pages import MARK
+from weakseg.report.words.search import find_words, majority, patch_box
 
 
 def run_of(folder, *overrides, recipe="vwe"):
@@ -132,7 +132,7 @@ def test_the_same_call_gives_the_same_files(vwe_run, tmp_path):
 
 
 def test_many_words_take_several_pages(vwe_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("weakseg.report.word_pages.ROWS", 1)
+    monkeypatch.setattr("weakseg.report.words.pages.ROWS", 1)
     folder = draw_words(vwe_run, tmp_path, patches=2).folder
     drawn = [word for word in json.loads((folder / "words.json").read_text())["words"] if word["drawn"]]
     assert len(list(folder.glob("*.png"))) == len(drawn)

@@ -17,8 +17,8 @@ from weakseg.methods.vwe.vwe import VWE
 from weakseg.pipeline.networks import seed_method
 from weakseg.pipeline.rundir.run import Run
 from weakseg.report.listing import out as terminal
-from weakseg.report.word_pages import draw_pages
-from weakseg.report.word_search import Word, find_words
+from weakseg.report.words.pages import draw_pages
+from weakseg.report.words.search import Word, find_words
 from weakseg.training.checkpoint import trained
 from weakseg.training.device import build_fabric
 from weakseg.training.progress import track, warn

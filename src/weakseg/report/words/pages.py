@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from weakseg.data.images import write_image
 from weakseg.data.sample import Array, Sample
-from weakseg.report.word_search import Box, Word
+from weakseg.report.words.search import Box, Word
 
 TILE, GAP = 80, 4
 LABEL = 150

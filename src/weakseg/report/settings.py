@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,18 +62,22 @@ def planned_settings(recipe: Recipe, reasons: Mapping[str, str]) -> list[Setting
     tree = recipe.model_dump(mode="json")
     found = []
     for key, reason in reasons.items():
-        parts: list[str] = key.split(".")
         value: Any = tree
-        for part in parts:
+        for part in key.split("."):
             value = value.get(part, ...) if isinstance(value, dict) else ...
-        if value is not ... and _read(recipe, parts):
+        if value is not ... and is_read(recipe, key):
             found.append(Setting(key, written(value), reason))
     return found
 
 
-def _read(recipe: Recipe, parts: Sequence[str]) -> bool:
-    """Whether a stage of the run reads a setting."""
-    section = parts[0]
+def is_read(recipe: Recipe, key: str) -> bool:
+    """Whether a stage of the run reads a setting.
+
+    Args:
+        recipe: the settings.
+        key: of the setting, with dots.
+    """
+    section, *_ = parts = key.split(".")
     if section in ("relate", "refine") and len(parts) > 2 and parts[1] not in ("backbone", "background"):
         chosen = [recipe.relate.method] if section == "relate" else recipe.refine.steps
         if parts[1] not in [name.replace("-", "_") for name in chosen]:
@@ -86,5 +90,5 @@ def key_settings(recipe: Recipe) -> list[Setting]:
     return [
         Setting(key, value, text)
         for key, value, text in recipe_settings(recipe)
-        if key in KEYS and _read(recipe, key.split("."))
+        if key in KEYS and is_read(recipe, key)
     ]

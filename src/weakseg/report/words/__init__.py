@@ -1,0 +1,1 @@
+"""Pictures of the visual words that a run has found."""
