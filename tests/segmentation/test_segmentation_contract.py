@@ -108,6 +108,20 @@ def test_balance_is_the_frequency_of_labels_to_a_power(balance: float) -> None:
     torch.testing.assert_close(net.cross_entropy(logits, labels), (weights * single).sum() / weights.sum())
 
 
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_what_is_taken_back_of_the_balance_is_not_learnt(balance: float, share: float) -> None:
+    """Without a photo to look at, the best output is log(frequency) less the gain that stays."""
+    labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10).view(1, 10, 100)
+    net, counts = small_net("deeplabv1"), torch.tensor([900, 90, 10])
+    net.balance = balance
+    net.unbalance(counts, share)
+    best = (1 - balance * (1 - share)) * (counts / counts.sum()).log()
+    learnt = best.clone().requires_grad_()
+    net.cross_entropy(learnt.view(1, 3, 1, 1).expand(1, 3, 10, 100), labels).backward()
+    torch.testing.assert_close(learnt.grad, torch.zeros(3), atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_computes_in_half_precision(name: str) -> None:
     net, images, labels = small_net(name).train(), torch.randn(2, 3, 32, 32), labelled()

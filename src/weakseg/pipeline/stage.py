@@ -19,6 +19,7 @@ from weakseg.data.source import Source
 from weakseg.pipeline.reviews import Reviews
 from weakseg.pipeline.rundir.outputs import record_outputs
 from weakseg.pipeline.rundir.run import Run, digest
+from weakseg.pipeline.stages.selftrain import without_doubtful
 from weakseg.recipes.recipe import Recipe
 from weakseg.recipes.stages import READS, StageName
 from weakseg.training.device import peak_memory_mib, trim_memory
@@ -118,6 +119,13 @@ class Context:
         """The mask that a photo is learnt with, values as on disk: drawn by hand, or else the pseudo mask."""
         drawn = self.reviews.drawn.get(sample.id)
         return self.read_pseudo_mask(sample, stage) if drawn is None else read_mask(drawn)
+
+    def read_sure_mask(self, sample: Sample) -> Array:
+        """The mask of `read_taught_mask` that selftrain learns from: 255 where it is too doubtful."""
+        mask, share = self.read_taught_mask(sample, "refine"), self.recipe.selftrain.doubtful
+        if not share or sample.id in self.reviews.drawn:
+            return mask
+        return without_doubtful(mask, self.read_confidence(sample, "refine"), share)
 
     def read_prediction(self, sample: Sample) -> Array:
         """The mask that ``predict`` has written, values as on disk."""

@@ -28,6 +28,7 @@ class SegmentationNetwork(nn.Module, ABC):
         mean: and ``std``: the normalisation of RGB in [0, 1] that it expects.
         balance: how much rare labels count in the loss: each pixel is weighted by the frequency of its label in the
             batch to the power of minus this. A class with a `losses` of its own heeds it by `cross_entropy`.
+        adjustment: what the loss adds to the logits, (n_labels,), so that the output lacks it; None for nothing.
     """
 
     Settings: ClassVar[type[Any]]
@@ -35,6 +36,7 @@ class SegmentationNetwork(nn.Module, ABC):
     mean: Normalisation
     std: Normalisation
     balance: float = 0.0
+    adjustment: Tensor | None = None
 
     @classmethod
     @abstractmethod
@@ -71,6 +73,8 @@ class SegmentationNetwork(nn.Module, ABC):
             labels: int64 (N, h, w).
         """
         share = photo_share(len(labels))
+        if self.adjustment is not None:
+            logits = logits + self.adjustment.to(logits)[:, None, None]
         if not self.balance:
             total = F.cross_entropy(logits, labels, ignore_index=255, reduction="sum")
             return total / (sum_over_ranks((labels != 255).sum()).clamp(min=1) * share)
@@ -78,6 +82,19 @@ class SegmentationNetwork(nn.Module, ABC):
         weights = counts.clamp(min=1).pow(-self.balance)
         total = F.cross_entropy(logits.float(), labels, weights, ignore_index=255, reduction="sum")
         return total / ((weights * counts).sum().clamp(min=1e-6) * share)
+
+    def unbalance(self, counts: Tensor, share: float) -> None:
+        """Let the output lack a share of what `balance` lets rare labels gain.
+
+        Weighted by frequency to the power of -b, the best logits are log p(label | pixel) - b log frequency (Menon et
+        al., ICLR 2021): the loss gets a part of the second term from here, and the output is left with the rest.
+
+        Args:
+            counts: pixels of each label in the training masks, (n_labels,).
+            share: of the gain, 0..1.
+        """
+        frequencies = counts.float().clamp(min=1) / counts.sum().clamp(min=1)
+        self.adjustment = -self.balance * share * frequencies.log()
 
     def new_parameters(self) -> list[nn.Parameter]:
         """The parameters that do not come from a backbone."""

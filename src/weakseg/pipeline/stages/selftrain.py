@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from weakseg.data.images import write_gray, write_mask
-from weakseg.data.sample import Array, ImageSet, Sample
+from weakseg.data.sample import BACKGROUND, IGNORE, Array, ImageSet, Sample
 from weakseg.data.transforms import Augmentation
 from weakseg.pipeline.stages.segment import segment
 from weakseg.segmentation.inference import PredictSettings, segment_photo
@@ -42,6 +42,8 @@ def selftrain(
     seed: int,
     rejected: Collection[str] = (),
     drawn: Collection[str] = (),
+    learnt: ReadMask | None = None,
+    unbalance: float = 0.0,
 ) -> dict[str, Any]:
     """Train a segmentation network into ``folder/weights.safetensors``, then write its masks of the same photos.
 
@@ -50,7 +52,7 @@ def selftrain(
     Args:
         network: untrained, on a pretrained backbone.
         images: photos with tags.
-        read_mask: reads the mask that a photo is learnt with, uint8 (H, W) of the photo's own size, values as on disk.
+        read_mask: reads the mask of a photo, uint8 (H, W) of the photo's own size, values as on disk.
         masks: where the new mask of a photo goes, a PNG in the values of the classes.
         confidence: where the probability of each pixel's label goes, a grey PNG of 0..255.
         folder: where to write the weights.
@@ -62,6 +64,8 @@ def selftrain(
         seed: of order and augmentation.
         rejected: ids of photos that are labelled anew but not learnt from, as their masks are wrong.
         drawn: ids of photos whose mask is right and stays as it is.
+        learnt: reads the mask that a photo is learnt with, 255 where it is not; by default ``read_mask``.
+        unbalance: see `weakseg.pipeline.stages.segment.segment`.
 
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
@@ -71,7 +75,8 @@ def selftrain(
         summary: dict[str, Any] = {} if risen is None else {"rose": risen}
     else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
-        summary = segment(network, images.without(rejected), read_mask, folder, trainer, **own)
+        own["unbalance"] = unbalance
+        summary = segment(network, images.without(rejected), learnt or read_mask, folder, trainer, **own)
     device = trainer.fabric.device
     looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
     looks["drawn"] = drawn
@@ -127,6 +132,29 @@ def label_anew(
         write_gray(confidence(sample), (sure * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.
         write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)
+
+
+def without_doubtful(mask: Array, confidence: Array, share: float) -> Array:
+    """A mask whose least confident pixels are not learnt from.
+
+    Args:
+        mask: uint8 (H, W), values as on disk.
+        confidence: uint8 (H, W), of the mask's labels.
+        share: of the pixels of each value but background that become 255, at most; equal confidences stay together.
+
+    Returns:
+        uint8 (H, W); the mask itself at a share of 0.
+    """
+    if not share:
+        return mask
+    learnt = mask.copy()
+    for value in np.unique(mask):
+        if value not in (BACKGROUND, IGNORE):
+            of_class = mask == value
+            sure = confidence[of_class]
+            cut = min(int(share * sure.size), sure.size - 1)
+            learnt[of_class & (confidence < np.partition(sure, cut)[cut])] = IGNORE
+    return learnt
 
 
 def keep_lost(labels: Tensor, confidence: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
