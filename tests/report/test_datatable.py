@@ -10,7 +10,7 @@ from rich.console import Console
 from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, Source
 from weakseg.data.source import Summary
-from weakseg.data.sources.cocotree import COCO_NAMES
+from weakseg.data.sources.coco.tree import COCO_NAMES
 from weakseg.report.datatable import tag_table
 
 

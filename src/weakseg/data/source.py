@@ -29,7 +29,7 @@ SOURCES: Registry[Callable[[str], Source]] = Registry(
     {
         "voc": "weakseg.data.sources.voc:open_voc",
         "csv": "weakseg.data.sources.csvfile:open_csv",
-        "coco": "weakseg.data.sources.cocofile:open_coco",
+        "coco": "weakseg.data.sources.coco.file:open_coco",
         "labelstudio": "weakseg.data.sources.labelstudio:open_labelstudio",
         "cvat": "weakseg.data.sources.cvat:open_cvat",
         "camvid": "weakseg.data.sources.camvid:open_camvid",

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from weakseg.data.sample import Array, Classes
-from weakseg.data.sources.cocofile import read_coco, text_of
-from weakseg.data.sources.cocomasks import decoded
+from weakseg.data.sources.coco.file import read_coco, text_of
+from weakseg.data.sources.coco.masks import decoded
 from weakseg.errors import WeaksegError
 from weakseg.exporters.incoming.returned import Returned, Returns, label_of, paint
 

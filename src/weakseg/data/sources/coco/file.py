@@ -10,8 +10,8 @@ from typing import Any
 from weakseg.data.paths import read_text
 from weakseg.data.sample import Source
 from weakseg.data.sources.annotations import Annotations, Tagged, open_annotations
-from weakseg.data.sources.cocoindex import read_index
-from weakseg.data.sources.cocotree import open_coco_tree
+from weakseg.data.sources.coco.index import read_index
+from weakseg.data.sources.coco.tree import open_coco_tree
 from weakseg.data.sources.options import split_options
 from weakseg.errors import WeaksegError
 

@@ -11,8 +11,8 @@ import pytest
 from pycocotools import mask as run_lengths
 
 from weakseg.data.source import inspect, open_source
-from weakseg.data.sources.cocoindex import read_index
-from weakseg.data.sources.cocotree import COCO_NAMES
+from weakseg.data.sources.coco.index import read_index
+from weakseg.data.sources.coco.tree import COCO_NAMES
 from weakseg.errors import WeaksegError
 
 Make = Callable[..., Path]

@@ -14,8 +14,8 @@ from weakseg.data.labels import ClassList, read_classes
 from weakseg.data.paths import is_image_name, unique_ids
 from weakseg.data.sample import Classes, Sample, Source
 from weakseg.data.sources.assemble import Listing, assemble
-from weakseg.data.sources.cocoindex import read_index
-from weakseg.data.sources.cocomasks import OutlinedMask
+from weakseg.data.sources.coco.index import read_index
+from weakseg.data.sources.coco.masks import OutlinedMask
 from weakseg.data.sources.masktags import tagged_by_masks
 from weakseg.data.sources.options import split_options
 from weakseg.errors import WeaksegError, one_of
