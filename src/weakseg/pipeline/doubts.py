@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from weakseg.errors import WeaksegError
@@ -24,12 +25,18 @@ def doubts(recipe: Recipe, manifest: dict[str, Any]) -> list[str]:
     known = summaries.get("classify", {}).get("tags")
     if known:
         lines += not_learnt(known)
-    for stage in ("localize", "refine", "selftrain"):
-        presence = summaries.get(stage, {}).get("presence")
-        line = presence_line(stage, presence) if presence else None
-        if line is not None:
-            lines.append(f"{line}; to mend it, {remedy(recipe, stage)}")
-    return lines
+    return lines + _lacking(recipe, summaries)
+
+
+def _lacking(recipe: Recipe, summaries: Mapping[str, Any]) -> list[str]:
+    """What the last masks lack, and how to mend it where it was lost; earlier stages have told of their own."""
+    told = {name: summaries.get(name, {}).get("presence") for name in ("localize", "refine", "selftrain")}
+    lines = {name: presence_line(name, presence) for name, presence in told.items() if presence}
+    if len(lines) > 1:
+        lines.pop("localize", None)  # what its maps lack at its own threshold masks need not lack
+    lost = [name for name, line in lines.items() if line is not None]
+    last = list(lines.values())[-1] if lines else None
+    return [] if last is None else [f"{last}; to mend it, {remedy(recipe, lost[0])}"]
 
 
 def drawn_line(manifest: dict[str, Any]) -> str | None:
