@@ -101,8 +101,9 @@ def test_grey_photos_are_learnt_from_with_care():
 
 
 def test_many_photos_without_a_tag_make_rare_labels_count_more():
-    assert planned(replace(ANIMALS, untagged=200), recipe="auto").segment.balance == 0.5
-    assert planned(replace(ANIMALS, untagged=40), recipe="auto").segment.balance == 0.0
+    many, few = (planned(replace(ANIMALS, untagged=count), recipe="auto") for count in (200, 40))
+    assert (many.segment.balance, many.segment.unbalance, many.selftrain.doubtful) == (0.5, 0.5, 0.0)
+    assert (few.segment.balance, few.segment.unbalance, few.selftrain.doubtful) == (0.0, 0.0, 0.3)
 
 
 def test_grey_photos_do_without_a_dense_crf():
