@@ -17,9 +17,10 @@ from weakseg.labelling.photos import Photos
 from weakseg.labelling.sinks import MASKS, SHARDS, Task
 from weakseg.labelling.storage import Output
 from weakseg.pipeline.newphotos.network import StoredNetwork
+from weakseg.pipeline.newphotos.predictions import CLASSES, LABELLED
 from weakseg.pipeline.rundir.run import digest, file_hash, now
 
-RECORD, CLASSES = "label.json", "classes.txt"
+RECORD = LABELLED
 _THREADS = 16
 
 

@@ -110,13 +110,17 @@ def write_predicted(folder, classes, values):
     return masks
 
 
-def test_values_are_those_that_predict_has_written(tmp_path):
+@pytest.mark.parametrize("record", ["masks.csv", "label.json"])
+def test_values_are_those_that_predict_or_label_has_written(tmp_path, record):
     masks = write_predicted(tmp_path, "dog\t1\nbig cat\t2\n", [0, 1, 2, 255])
+    if record == "label.json":
+        (tmp_path / "masks.csv").unlink()
+        (tmp_path / record).write_text("{}", encoding="utf-8")
     images = ImageSet(Classes(("big cat", "dog"), (1, 2), voc_palette()), samples("cat"))
     read, told = mask_reader(masks, images)
     assert read(images.samples[0]).tolist() == [[0, 2, 1, 255]]
-    assert told == ["mask values are those that predict has written: 1 dog, 2 big cat"]
-    (tmp_path / "masks.csv").unlink()  # now classes.txt may be anybody's
+    assert told == ["mask values are those of the classes.txt beside them: 1 dog, 2 big cat"]
+    (tmp_path / record).unlink()  # now classes.txt may be anybody's
     read, told = mask_reader(masks, images)
     assert read(images.samples[0]).tolist() == [[0, 1, 2, 255]]
     assert told == []

@@ -13,7 +13,7 @@ import numpy as np
 from weakseg.data.images import read_mask
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, ImageSet, Sample
 from weakseg.errors import WeaksegError
-from weakseg.pipeline.newphotos.predictions import listed_classes, listed_photos
+from weakseg.pipeline.newphotos.predictions import listed_photos, written_classes
 
 
 def mask_reader(folder: Path, images: ImageSet) -> tuple[Callable[[Sample], Array], list[str]]:
@@ -32,7 +32,7 @@ def mask_reader(folder: Path, images: ImageSet) -> tuple[Callable[[Sample], Arra
     """
     paths, told = find_masks(folder, images.samples)
     wanted = images.classes
-    written = listed_classes(folder) or wanted
+    written = written_classes(folder) or wanted
     wanted_values = dict(zip(wanted.names, wanted.values, strict=True))
     new = {value: wanted_values.get(name) for name, value in zip(written.names, written.values, strict=True)}
     table = np.arange(256, dtype=np.uint8)
@@ -53,7 +53,7 @@ def mask_reader(folder: Path, images: ImageSet) -> tuple[Callable[[Sample], Arra
         return table[mask]
 
     moved = [f"{value} {names[value]}" for value, other in new.items() if other not in (None, value)]
-    told += [f"mask values are those that predict has written: {', '.join(moved)}"] if moved else []
+    told += [f"mask values are those of the classes.txt beside them: {', '.join(moved)}"] if moved else []
     return read, told
 
 

@@ -17,6 +17,8 @@ from weakseg.errors import WeaksegError
 from weakseg.files import replacing
 
 LIST, CLASSES = "masks.csv", "classes.txt"
+LABELLED = "label.json"
+"""What ``weakseg label`` keeps of a job, beside its classes."""
 MASKS, OVERLAYS = "masks", "overlays"
 HEADER = ("image", "mask", "found", "left out")
 NOT_DONE = "not done yet"
@@ -150,6 +152,14 @@ def listed_classes(masks: Path) -> Classes | None:
     """The classes of masks that ``weakseg predict`` has written; None without its list. See ``listed_photos``."""
     folder = next((folder for folder in (masks, masks.parent) if _read(folder / LIST) is not None), None)
     return read_classes(folder / CLASSES).classes if folder and (folder / CLASSES).is_file() else None
+
+
+def written_classes(masks: Path) -> Classes | None:
+    """The classes of masks that ``weakseg predict`` or ``weakseg label`` has written; None of others."""
+    labelled = next((folder for folder in (masks, masks.parent) if (folder / LABELLED).is_file()), None)
+    if labelled is None or not (labelled / CLASSES).is_file():
+        return listed_classes(masks)
+    return read_classes(labelled / CLASSES).classes
 
 
 def listed_photos(masks: Path) -> dict[Path, Path]:
