@@ -123,7 +123,7 @@ class Context:
     def read_sure_mask(self, sample: Sample) -> Array:
         """The mask of `read_taught_mask` that selftrain learns from: 255 where it is too doubtful."""
         mask, share = self.read_taught_mask(sample, "refine"), self.recipe.selftrain.doubtful
-        if not share or sample.id in self.reviews.drawn:
+        if not share or len(sample.tags) < 2 or sample.id in self.reviews.drawn:
             return mask
         return without_doubtful(mask, self.read_confidence(sample, "refine"), share)
 

@@ -76,8 +76,6 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
         # With all pixels alike the network learns to say background everywhere.
         yield Choice("segment.balance", 0.5, f"{photos.untagged} photos have no tag: rare labels count more")
         yield Choice("segment.unbalance", 0.5, "and half of that is taken back, so that they are not seen everywhere")
-        # On magnetic tiles leaving 30 % out costs masks 1.9 points of mIoU.
-        yield Choice("selftrain.doubtful", 0.0, "photos without a tag show where masks spill over")
     if tight:
         free = f"{machine.memory / GIB:.1f} GiB are free"
         yield Choice("localize.scales", [1.0], f"{free}: one scale")

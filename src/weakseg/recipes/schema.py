@@ -115,8 +115,8 @@ class SelftrainSettings:
     """Self-training: the segmentation network learns from the pseudo masks, then labels the same photos anew."""
 
     doubtful: Unit = 0.0
-    """Share of the pixels of each class in a photo's first mask, the least confident ones, that is not learnt from.
-    Background, and masks drawn by hand, are learnt as they are."""
+    """Share of the pixels of each class in the first mask of a photo with several tags, the least confident ones, that
+    is not learnt from. Background, and masks drawn by hand, are learnt as they are."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
