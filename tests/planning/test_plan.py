@@ -102,8 +102,8 @@ def test_grey_photos_are_learnt_from_with_care():
 
 def test_many_photos_without_a_tag_make_rare_labels_count_more():
     many, few = (planned(replace(ANIMALS, untagged=count), recipe="auto") for count in (200, 40))
-    assert (many.segment.balance, many.segment.unbalance) == (0.5, 0.5)
-    assert (few.segment.balance, few.segment.unbalance) == (0.0, 0.0)
+    assert (many.segment.balance, many.selftrain.unbalance) == (0.5, 0.5)
+    assert (few.segment.balance, few.selftrain.unbalance) == (0.0, 0.0)
 
 
 def test_grey_photos_do_without_a_dense_crf():

@@ -242,9 +242,9 @@ def _selftrain_settings(recipe: Recipe) -> Any:
 
 
 def _network_settings(recipe: Recipe) -> list[Any]:
-    """What the segmentation network is built and learns with: its own settings, not those of others."""
+    """What the segmentation network is built with: its own settings, not those of others."""
     own = recipe.segment
-    return [own.network, plain(own.chosen), own.balance, own.unbalance, own.frozen_levels]
+    return [own.network, plain(own.chosen), own.balance, own.frozen_levels]
 
 
 def _taught_list(context: Context) -> Any:
@@ -271,7 +271,7 @@ def _selftrain(context: Context) -> dict[str, Any]:
         rejected=context.reviews.rejected,
         drawn=frozenset(context.reviews.drawn),
         learnt=context.read_sure_mask,
-        unbalance=recipe.segment.unbalance,
+        unbalance=own.unbalance,
     )
     return summary | _present(context, "selftrain")
 
@@ -310,7 +310,6 @@ def _segment(context: Context) -> dict[str, Any]:
         augment=section.augment,
         schedule=section.train,
         seed=context.seed("segment"),
-        unbalance=section.unbalance,
     )
 
 

@@ -117,6 +117,9 @@ class SelftrainSettings:
     doubtful: Unit = 0.0
     """Share of the pixels of each class in the first mask of a photo with several tags, the least confident ones, that
     is not learnt from. Background, and masks drawn by hand, are learnt as they are."""
+    unbalance: Unit = 0.0
+    """Share of ``segment.balance`` that the new masks do not keep: first masks of rare labels are often too large
+    already. The loss takes it from the logits, as in the logit adjustment of Menon et al. (2021)."""
     augment: Augmentation = Augmentation()
     """Random changes of the training photos."""
     train: Schedule = Schedule()
@@ -142,9 +145,6 @@ class SegmentSettings:
     balance: Unit = 0.0
     """How much rare labels count in the loss: a pixel weighs its label's frequency in the batch to the power of minus
     this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too."""
-    unbalance: Unit = 0.0
-    """Share of ``balance`` that the output does not keep: what rare labels gain in the loss makes the network see them
-    too often. The loss takes it from the logits, as in the logit adjustment of Menon et al. (2021)."""
     frozen_levels: Count = 0
     """How many of the backbone's finest levels are not trained, in selftrain neither: less memory and time."""
     augment: Augmentation = Augmentation()

@@ -15,6 +15,7 @@ from weakseg.data.images import write_gray, write_mask
 from weakseg.data.sample import BACKGROUND, IGNORE, Array, ImageSet, Sample
 from weakseg.data.transforms import Augmentation
 from weakseg.pipeline.stages.segment import segment
+from weakseg.segmentation.base import SegmentationNetwork
 from weakseg.segmentation.inference import PredictSettings, segment_photo
 from weakseg.training.checkpoint import trained
 from weakseg.training.optim import Schedule
@@ -27,7 +28,7 @@ Output = Callable[[Sample], Path]
 
 
 def selftrain(
-    network: nn.Module,
+    network: SegmentationNetwork,
     images: ImageSet,
     read_mask: ReadMask,
     masks: Output,
@@ -65,7 +66,7 @@ def selftrain(
         rejected: ids of photos that are labelled anew but not learnt from, as their masks are wrong.
         drawn: ids of photos whose mask is right and stays as it is.
         learnt: reads the mask that a photo is learnt with, 255 where it is not; by default ``read_mask``.
-        unbalance: see `weakseg.pipeline.stages.segment.segment`.
+        unbalance: share of what rare labels gain by the network's ``balance`` that its output shall lack.
 
     Returns:
         steps and mean loss terms of the last steps; nothing where only the labelling was left to be done.
@@ -75,8 +76,10 @@ def selftrain(
         summary: dict[str, Any] = {} if risen is None else {"rose": risen}
     else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
-        own["unbalance"] = unbalance
-        summary = segment(network, images.without(rejected), learnt or read_mask, folder, trainer, **own)
+        teachers, read = images.without(rejected), learnt or read_mask
+        if unbalance:
+            network.unbalance(label_counts(teachers, read), unbalance)
+        summary = segment(network, teachers, read, folder, trainer, **own)
     device = trainer.fabric.device
     looks: dict[str, Any] = {"views": views, "long_side": long_side, "device": device, "workers": trainer.workers}
     looks["drawn"] = drawn
@@ -132,6 +135,14 @@ def label_anew(
         write_gray(confidence(sample), (sure * 255).round().byte().numpy())
         # The mask comes last: its presence says that the sample is done.
         write_mask(masks(sample), classes.to_values(labels.numpy()), classes.palette)
+
+
+def label_counts(images: ImageSet, read_mask: Callable[[Sample], Array]) -> Tensor:
+    """How many pixels of the masks each label has, int64 (C + 1,)."""
+    counts = np.zeros(256, np.int64)
+    for sample in images.samples:
+        counts += np.bincount(images.classes.to_labels(read_mask(sample)).ravel(), minlength=256)
+    return torch.from_numpy(counts[: len(images.classes) + 1])
 
 
 def without_doubtful(mask: Array, confidence: Array, share: float) -> Array:
