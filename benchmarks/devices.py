@@ -39,7 +39,7 @@ def measure(args: argparse.Namespace, folder: Path) -> Seconds:
     return found
 
 
-def written(found: Seconds, recipe: Recipe, data: str) -> str:
+def written(found: Seconds, recipe: Recipe, changes: Sequence[str], data: str) -> str:
     """The table: seconds of each stage, and the ratio of the first number of processes to the others; and of what."""
     first, *others = found
     photos = [stage for stage in found[first] if stage not in TRAINED and stage != PHOTOS]
@@ -52,8 +52,9 @@ def written(found: Seconds, recipe: Recipe, data: str) -> str:
         rows.append([stage, *(f"{taken:.1f}" for taken in seconds), *ratios])
     machine = common.machine("cpu", [])
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("weakseg", "torch"))
+    run = " ".join([recipe.name, *changes])
     told = (
-        f"Seconds of the stages of `{recipe.name}` on `{data}`, processes of one thread; photo stages: "
+        f"Seconds of the stages of `{run}` on `{data}`, processes of one thread; photo stages: "
         f"{', '.join(photos)}. {machine['processor']}, {machine['cores']} cores; seed {recipe.seed}, {versions}, "
         f"{datetime.now(UTC).date().isoformat()}."
     )
@@ -80,7 +81,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(given, given.runs or Path(temporary))
     recipe = load_recipe(given.recipe, given.overlays, given.overrides)
-    document.publish(written(found, recipe, given.data), "devices", given.into)
+    changes = [*(f"--with {name}" for name in given.overlays), *given.overrides]
+    document.publish(written(found, recipe, changes, given.data), "devices", given.into)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Measured:
     @property
     def cores(self) -> int:
         """That were kept busy."""
-        return self.workers * self.threads
+        return min(self.workers * self.threads, os.cpu_count() or 1)
 
     def row(self) -> tuple[str, ...]:
         """As the table has it."""

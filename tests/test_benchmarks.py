@@ -379,7 +379,7 @@ def test_stages_of_one_and_two_processes_stand_side_by_side(
     run(monkeypatch, "devices", "--recipe", "affinitynet", "--with", overlay, "--data", data, stages)
     header, _, *rows, blank, told = capsys.readouterr().out.splitlines()
     assert blank == ""
-    assert told.startswith("Seconds of the stages of `affinitynet` on `voc:")
+    assert told.startswith("Seconds of the stages of `affinitynet --with ")
     assert "photo stages: localize, refine." in told
     assert header == "| stage | 1 process, s | 2 processes, s | times faster with 2 |"
     cells = [row.strip("| ").split(" | ") for row in rows]

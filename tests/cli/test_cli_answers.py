@@ -194,7 +194,12 @@ def test_a_dry_run_of_a_plan_tells_its_reasons_and_its_time(
     assert near == [None]  # in the system's folder for what goes, not beside the run
     assert result["seconds"] == 90 * len(result["stages"])
     assert all(choice["reason"] for choice in result["plan"])
+    planned = {choice["key"] for choice in result["plan"]}
+    assert {"classify.train.epochs", "selftrain.train.epochs", "segment.train.epochs"} <= planned
+    assert not any(key.startswith(("relate.", "refine.boundary_walk")) for key in planned)
     ended = tiny.weakseg(*given)
+    assert "classify.train.epochs=" in ended.out
+    assert "relate." not in ended.out
     assert "1:30" in ended.out
     assert "planned, each with its reason" in ended.out
     assert not (tmp_path / "run").exists()

@@ -5,7 +5,7 @@ from weakseg.data.images import voc_palette
 from weakseg.data.sample import Classes, ImageSet, Sample
 from weakseg.evaluation.presence import count_presence, winners
 from weakseg.evaluation.tagging import hold_back, knowledge
-from weakseg.pipeline.doubts import doubts, not_learnt, presence_line, remedy
+from weakseg.pipeline.doubts import not_learnt, presence_line, remedy
 from weakseg.recipes.loading import load_recipe
 from weakseg.refine.background import BackgroundSettings
 
@@ -42,26 +42,6 @@ def test_the_remedy_names_the_key_that_counts():
     recipe = load_recipe("affinitynet")
     assert "refine.background.alpha" in remedy(recipe, "refine")
     assert "localize.background.threshold" in remedy(recipe, "localize")
-
-
-def test_a_run_ends_with_what_its_last_masks_lack_and_how_to_mend_it_where_it_was_lost():
-    def lacking(**without):
-        stages = {
-            stage: {
-                "summary": {
-                    "presence": {"tagged": 9, "empty": count, "classes": {"cat": {"tagged": 9, "without": count}}}
-                }
-            }
-            for stage, count in without.items()
-        }
-        return doubts(load_recipe("auto"), {"stages": stages, "weights": {}})
-
-    (line,) = lacking(localize=4, refine=3, selftrain=2)
-    assert line.startswith("selftrain: 2 of 9 tagged photos have no pixel of their tags")
-    assert "refine.background.weight" in line
-    assert lacking(localize=4, refine=3, selftrain=0) == []
-    (line,) = lacking(localize=4)
-    assert "localize.background.weight" in line
 
 
 def test_a_tenth_is_held_back_and_every_class_keeps_photos():

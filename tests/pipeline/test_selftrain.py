@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ import tiny
 import weakseg
 from weakseg.data.images import read_mask
 from weakseg.errors import WeaksegError
+from weakseg.pipeline import bindings
 from weakseg.pipeline.outlook import reopened
 from weakseg.pipeline.reviews import Reviews
 from weakseg.pipeline.rundir.run import Run
-from weakseg.pipeline.stages.selftrain import keep_lost
 from weakseg.recipes.loading import load_recipe
 
 
@@ -94,14 +95,6 @@ def test_a_start_without_its_stage_is_refused() -> None:
         load_recipe("irnet", ["small"], ["segment.start=selftrain"])
 
 
-def test_a_label_without_a_pixel_keeps_those_that_it_had() -> None:
-    labels = torch.tensor([[0, 1, 1], [0, 0, 1]], dtype=torch.uint8)
-    before = torch.tensor([[1, 1, 3], [3, 255, 0]], dtype=torch.uint8)
-    found, sure = keep_lost(labels, torch.full((2, 3), 0.75), before)
-    assert found.tolist() == [[0, 1, 3], [3, 0, 1]]
-    assert sure.tolist() == [[0.75, 0.75, 0.25], [0.25, 0.75, 0.75]]
-
-
 def test_doubtful_pixels_of_photos_with_several_tags_are_not_learnt(finished: weakseg.FinishedRun) -> None:
     context = reopened(Run(finished.folder))
     changed = {}
@@ -114,3 +107,18 @@ def test_doubtful_pixels_of_photos_with_several_tags_are_not_learnt(finished: we
     both = next(sample for sample in context.train.samples if sample.id == "p4")
     drawn = replace(context, reviews=Reviews(drawn={"p4": context.pseudo_mask_path(both, "refine")}))
     assert np.array_equal(drawn.read_sure_mask(both), context.read_taught_mask(both, "refine"))
+
+
+def test_the_stage_learns_without_doubtful_pixels_and_takes_back_what_the_recipe_says(
+    finished: weakseg.FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = reopened(Run(finished.folder))
+    recipe = load_recipe(str(finished.folder / "recipe.yaml"), [], ["selftrain.unbalance=0.25"])
+    context = replace(context, recipe=recipe)
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(bindings, "selftrain", lambda *args, **kwargs: given.update(kwargs) or {})
+    monkeypatch.setattr(bindings, "_present", lambda *args: {})
+    bindings.ALL["selftrain"].work(context)
+    sample = next(sample for sample in context.train.samples if sample.id == "p6")
+    assert np.array_equal(given["learnt"](sample), context.read_sure_mask(sample))
+    assert given["unbalance"] == 0.25

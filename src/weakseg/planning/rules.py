@@ -76,7 +76,11 @@ def choices(photos: Fingerprint, machine: Machine, recipe: Recipe) -> Iterator[C
         # With all pixels alike the network learns to say background everywhere.
         yield Choice("segment.balance", 0.5, f"{photos.untagged} photos have no tag: rare labels count more")
         # On magnetic tiles blowholes in first masks are eight times too large; with true masks it would lose them.
-        yield Choice("selftrain.unbalance", 0.5, "but half as much where their masks are still too large")
+        yield Choice(
+            "selftrain.unbalance",
+            0.5,
+            "half of segment.balance is taken back: first masks of rare labels are too large",
+        )
     if tight:
         free = f"{machine.memory / GIB:.1f} GiB are free"
         yield Choice("localize.scales", [1.0], f"{free}: one scale")

@@ -144,7 +144,7 @@ class SegmentSettings:
     """Where its weights start: the backbone's, or the whole network of the stage selftrain."""
     balance: Unit = 0.0
     """How much rare labels count in the loss: a pixel weighs its label's frequency in the batch to the power of minus
-    this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too."""
+    this. 0 counts all pixels alike, 1 all labels; selftrain takes it, too, less ``selftrain.unbalance``."""
     frozen_levels: Count = 0
     """How many of the backbone's finest levels are not trained, in selftrain neither: less memory and time."""
     augment: Augmentation = Augmentation()

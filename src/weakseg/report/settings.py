@@ -35,6 +35,8 @@ KEYS = (
     "predict.crf",
 )
 """Of a run that was not planned."""
+LAST = ("augment", "train", "targets", "start", "checkpoint")
+"""Of the section segment, what the last training alone reads; selftrain trains the same network."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def is_read(recipe: Recipe, key: str) -> bool:
         chosen = [recipe.relate.method] if section == "relate" else recipe.refine.steps
         if parts[1] not in [name.replace("-", "_") for name in chosen]:
             return False
+    if section == "segment" and "selftrain" in recipe.stages and parts[1] not in LAST:
+        return True
     return section not in STAGES or section in recipe.stages or (section == "classify" and len(parts) < 3)
 
 

@@ -1,15 +1,12 @@
-"""A run in sentences, and its settings."""
+"""A run in sentences."""
 
 import pytest
 
-from weakseg.planning.plan import plan_reasons
 from weakseg.recipes.loading import load_recipe
 from weakseg.recipes.shipped import recipe_files
 from weakseg.recipes.stages import STAGES
 from weakseg.refine.background import BackgroundSettings
 from weakseg.report.html.story import SENTENCES, background_words, stage_rows
-from weakseg.report.listing import recipe_settings
-from weakseg.report.settings import KEYS, key_settings, planned_settings
 
 
 @pytest.mark.parametrize("name", recipe_files())
@@ -34,6 +31,8 @@ def test_sentences_name_what_was_set():
     assert "also mirrored" in told["predict"]
     assert "x.pt" in SENTENCES["classify"](load_recipe("cam", [], ["classify.checkpoint=x.pt"]))
     assert "true masks" in SENTENCES["segment"](load_recipe("supervised"))
+    assert "50% least confident" in SENTENCES["selftrain"](load_recipe("auto"))
+    assert "least confident" not in SENTENCES["selftrain"](load_recipe("auto", [], ["selftrain.doubtful=0"]))
 
 
 def test_rows_tell_time_score_and_interruption():
@@ -49,29 +48,3 @@ def test_rows_tell_time_score_and_interruption():
 @pytest.mark.parametrize(("rule", "words"), [("constant", "above 0.2"), ("power", "power of 16"), ("own", "times 1")])
 def test_backgrounds_in_words(rule, words):
     assert background_words(BackgroundSettings(rule=rule)).endswith(words)
-
-
-def test_planned_settings_are_those_that_the_run_reads():
-    text = (
-        "# Planned for 9 photos\nclassify:\n  train:\n    epochs: 3   # few photos\n"
-        "relate:\n  irnet:\n    radius: 5  # wide\n"
-    )
-    head, reasons = plan_reasons(text)
-    assert head == ["# Planned for 9 photos"]
-    assert reasons == {"classify.train.epochs": "few photos", "relate.irnet.radius": "wide"}
-    recipe = load_recipe("affinitynet", [], ["classify.train.epochs=3", "predict.crf=null"])
-    found = planned_settings(recipe, reasons | {"predict.crf": "grey photos", "gone.key": "?"})
-    assert [(each.key, each.value, each.reason) for each in found] == [
-        ("classify.train.epochs", "3", "few photos"),
-        ("predict.crf", "null", "grey photos"),
-    ]
-
-
-def test_key_settings_exist_and_are_those_that_the_run_reads():
-    recipe = load_recipe("auto")
-    assert set(KEYS) <= {key for key, *_ in recipe_settings(recipe)}
-    found = {each.key: each for each in key_settings(load_recipe("affinitynet"))}
-    assert "relate.method" in found
-    assert not any(key.startswith("selftrain") for key in found)
-    assert found["refine.steps"].value.startswith("[background, walk")
-    assert all(each.reason for each in found.values())

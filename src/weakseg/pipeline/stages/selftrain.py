@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from weakseg.data.images import write_gray, write_mask
@@ -20,7 +21,8 @@ from weakseg.segmentation.inference import PredictSettings, segment_photo
 from weakseg.training.checkpoint import trained
 from weakseg.training.optim import Schedule
 from weakseg.training.photos import undone
-from weakseg.training.ranks import told_by_first
+from weakseg.training.progress import bar
+from weakseg.training.ranks import rank_share, shared_out, told_by_first
 from weakseg.training.train import WEIGHTS, Trainer, rise
 
 ReadMask = Callable[[Sample], Array]
@@ -77,7 +79,7 @@ def selftrain(
     else:
         own: dict[str, Any] = {"augment": augment, "schedule": schedule, "seed": seed, "title": "selftrain"}
         teachers, read = images.without(rejected), learnt or read_mask
-        if unbalance:
+        if unbalance and network.balance:
             network.unbalance(label_counts(teachers, read), unbalance)
         summary = segment(network, teachers, read, folder, trainer, **own)
     device = trainer.fabric.device
@@ -139,9 +141,13 @@ def label_anew(
 
 def label_counts(images: ImageSet, read_mask: Callable[[Sample], Array]) -> Tensor:
     """How many pixels of the masks each label has, int64 (C + 1,)."""
-    counts = np.zeros(256, np.int64)
-    for sample in images.samples:
-        counts += np.bincount(images.classes.to_labels(read_mask(sample)).ravel(), minlength=256)
+    with bar("selftrain: labels", len(rank_share(images.samples))) as running:
+
+        def count(sample: Sample) -> NDArray[np.int64]:
+            running.advance()
+            return np.bincount(images.classes.to_labels(read_mask(sample)).ravel(), minlength=256)
+
+        counts = sum(shared_out(images.samples, count), np.zeros(256, np.int64))
     return torch.from_numpy(counts[: len(images.classes) + 1])
 
 

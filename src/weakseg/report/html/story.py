@@ -140,8 +140,10 @@ def _instances(recipe: Recipe) -> str:
 
 def _selftrain(recipe: Recipe) -> str:
     own = recipe.selftrain
+    but = f", but for the {own.doubtful:.0%} least confident pixels of each class where a photo has several tags"
     return (
-        f"{recipe.segment.network} learns from the pseudo masks ({_learning(own.train)}) and labels the same photos "
+        f"{recipe.segment.network} learns from the pseudo masks ({_learning(own.train)})"
+        f"{but if own.doubtful else ''}, and labels the same photos "
         f"anew at {_views(own.views)}{_crf(own.views)}."
     )
 
