@@ -15,8 +15,9 @@ from weakseg.exporters import command as exporting
 from weakseg.exporters.incoming import command as importing
 from weakseg.exporters.registry import EXPORTERS
 from weakseg.labelling import label as labelling
-from weakseg.report import datalist, doubtful, run, scored, words
+from weakseg.report import datalist, doubtful, run, scored
 from weakseg.report.html import page
+from weakseg.report.words import draw
 from weakseg.review import serve
 from weakseg.studies import ablate
 from weakseg.studies.plan import make_plan
@@ -54,7 +55,7 @@ def test_a_command_is_understood(document, line, monkeypatch, tmp_path):
     monkeypatch.setattr(run, "run_and_draw", work)
     monkeypatch.setattr(planned, "planned", work)
     monkeypatch.setattr(planned, "run_and_draw", work)
-    monkeypatch.setattr(words, "draw_words", work)
+    monkeypatch.setattr(draw, "draw_words", work)
     monkeypatch.setattr(page, "write_report", work)
     monkeypatch.setattr(doubtful, "most_doubtful", work)
     monkeypatch.setattr(ablate, "ablate", plan)
