@@ -282,3 +282,15 @@ def test_masks_of_a_source_keep_its_ids(lively_run, finished_run, tmp_path):
     label(lively_run, f"voc:{finished_run.photos}", str(tmp_path / "out"), split="val")
     assert sorted(labelled.files(tmp_path / "out")) == [f"{name}.png" for name in tiny.VAL]
     assert read_mask(tmp_path / "out/masks/v0.png").any()
+
+
+@pytest.mark.parametrize("scheme", ["", "memory://"])
+def test_a_sub_folder_is_cleared_with_all_that_is_in_it(scheme, tmp_path, memory):
+    output = Output(f"{scheme}{tmp_path / 'cleared'}")
+    for name in ("trying/000001", "trying/.000002.half.tmp", "index/000001"):
+        output.write(name, b"1")
+    output.clear("trying")
+    output.clear("trying")
+    assert output.read("trying/000001") is None
+    assert output.read("trying/.000002.half.tmp") is None
+    assert output.read("index/000001") == b"1"

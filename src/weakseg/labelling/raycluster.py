@@ -74,6 +74,7 @@ def label_with_ray(work: Work, advance: Callable[[int], object]) -> Iterator[Tal
             raise WeaksegError(
                 f"label: Ray gave up ({reason}); what is done stays, the same command goes on"
             ) from error
+        work.task.output.clear(TRYING)  # also what a worker that was killed had half written there
 
 
 class _Worker:

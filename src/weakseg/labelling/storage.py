@@ -145,6 +145,13 @@ class Output:
         path = self.path(name)
         asked(f"{self.url}/{name}", lambda: open_place(self.url)[0].rm_file(path))
 
+    def clear(self, folder: str) -> None:
+        """Remove a sub-folder with all that is in it, if there is one."""
+        system, path = open_place(self.url)[0], self.path(folder)
+        system.invalidate_cache()
+        if asked(self.url, lambda: system.isdir(path)):
+            asked(f"{self.url}/{folder}", lambda: system.rm(path, recursive=True))
+
     def names(self, folder: str) -> list[str]:
         """The files of a sub-folder, sorted, without those that are being written; empty if there is none."""
         system, path = open_place(self.url)[0], self.path(folder)
