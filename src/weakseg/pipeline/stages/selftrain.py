@@ -160,10 +160,8 @@ def without_doubtful(mask: Array, confidence: Array, share: float) -> Array:
         share: of the pixels of each value but background that become 255, at most; equal confidences stay together.
 
     Returns:
-        uint8 (H, W); the mask itself at a share of 0.
+        uint8 (H, W), a copy.
     """
-    if not share:
-        return mask
     learnt = mask.copy()
     for value in np.unique(mask):
         if value not in (BACKGROUND, IGNORE):
