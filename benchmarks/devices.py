@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,15 +34,18 @@ def measure(args: argparse.Namespace, folder: Path) -> Seconds:
         recipe = load_recipe(args.recipe, args.overlays, [*args.overrides, *hardware])
         run = run_and_draw(recipe, args.data, folder / str(count), overwrite=True)
         found[count] = {stage: float(run.record(stage)["seconds"]) for stage in recipe.stages if stage != "evaluate"}
-        # Those that train nothing; selftrain both trains and looks.
-        found[count][PHOTOS] = sum(taken for stage, taken in found[count].items() if stage not in TRAINED)
+        found[count][PHOTOS] = sum(found[count][stage] for stage in _looking(found[count]))
     return found
+
+
+def _looking(stages: Iterable[str]) -> list[str]:
+    """The stages that train nothing; selftrain both trains and looks."""
+    return [stage for stage in stages if stage not in (*TRAINED, PHOTOS)]
 
 
 def written(found: Seconds, recipe: Recipe, changes: Sequence[str], data: str) -> str:
     """The table: seconds of each stage, and the ratio of the first number of processes to the others; and of what."""
     first, *others = found
-    photos = [stage for stage in found[first] if stage not in TRAINED and stage != PHOTOS]
     header = ["stage", *(f"{count} process{'es' if count > 1 else ''}, s" for count in found)]
     header += [f"times faster with {count}" for count in others]
     rows: list[Sequence[str]] = []
@@ -55,8 +58,8 @@ def written(found: Seconds, recipe: Recipe, changes: Sequence[str], data: str) -
     run = " ".join([recipe.name, *changes])
     told = (
         f"Seconds of the stages of `{run}` on `{data}`, processes of one thread; photo stages: "
-        f"{', '.join(photos)}. {machine['processor']}, {machine['cores']} cores; seed {recipe.seed}, {versions}, "
-        f"{datetime.now(UTC).date().isoformat()}."
+        f"{', '.join(_looking(found[first]))}. {machine['processor']}, {machine['cores']} cores; seed {recipe.seed}, "
+        f"{versions}, {datetime.now(UTC).date().isoformat()}."
     )
     return f"{document.table(header, rows)}\n\n{told}"
 
